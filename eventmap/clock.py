@@ -1,0 +1,31 @@
+"""The one place that tells the time, so that a virtual clock can stand in for it.
+
+Waiting goes through anyio, whose deadlines follow the running loop's clock. Wall-clock time follows the same loop:
+a loop that offers `wall_time()` (the virtual one of `eventmap.testing`) is asked, any other means the machine's clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+
+def wall_time_s() -> float:
+    """Seconds since the epoch, as the running loop sees them. Callable from the loop's own thread only."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return time.time()
+    virtual = getattr(loop, "wall_time", None)
+    return time.time() if virtual is None else float(virtual())
+
+
+def utc_now() -> datetime:
+    """The same instant as an aware datetime in UTC."""
+    return datetime.fromtimestamp(wall_time_s(), UTC)
+
+
+def elapsed_s() -> float:
+    """The loop's monotonic clock in seconds: for durations and deadlines, meaningless as a date."""
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,148 @@
+"""The values that travel between the rooms: records in, a response and an outcome back, a settlement to carry out.
+
+    source ──Record──▶ delivery ──Event──▶ runtime ──Response──▶ rules ──Outcome──▶ rules ──Settlement──▶ source
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+
+JsonValue = None | bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"]
+JsonObject = dict[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One received message in the shape the handler will see."""
+
+    item_id: str  #: `itemIdentifier` of a partial response: the message id (SQS-99)
+    body: JsonObject  #: the AWS-shaped element of `Records`
+    receipt: str  #: opaque, for the source only
+    receive_count: int  #: 1 on the first delivery
+    received_at: float  #: seconds on the loop's clock, taken before the receive was sent, so never too late
+    group: str | None = None  #: message group of a FIFO queue; None on a standard queue, whatever its attributes say
+    sequence: int = 0  #: place within the group; 0 on a standard queue
+    size_bound: int = 0  #: no encoding of `body` is longer than this many bytes; 0 = not known, encode to learn
+
+    def encoded(self) -> bytes:
+        """`body` as compact JSON text."""
+        return orjson.dumps(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Ordered records for one invocation; never empty."""
+
+    records: tuple[Record, ...]
+
+    @property
+    def item_ids(self) -> frozenset[str]:
+        return frozenset(record.item_id for record in self.records)
+
+
+class Event:
+    """The document of one invocation, as an object and as JSON text; each form is made at most once, when asked for."""
+
+    __slots__ = ("_document", "_text")
+
+    def __init__(self, document: JsonValue = None, text: bytes | None = None) -> None:
+        self._document = document
+        self._text = text
+
+    @classmethod
+    def from_text(cls, text: bytes) -> Event:
+        """Raises: ValueError if `text` is not JSON."""
+        return cls(orjson.loads(text), text)
+
+    @classmethod
+    def of_records(cls, records: Sequence[Record]) -> Event:
+        """`{"Records": […]}` and nothing else at the top level (SQS-110)."""
+        return cls({"Records": [record.body for record in records]})
+
+    @property
+    def document(self) -> JsonValue:
+        return self._document
+
+    @property
+    def text(self) -> bytes:
+        if self._text is None:
+            self._text = orjson.dumps(self._document)
+        return self._text
+
+
+# What the runtime answers. ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """The handler returned; `payload` is its result as JSON text, `null` for None (INV-10)."""
+
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionError:
+    """The code ran (or its Init did) and failed: exception, timeout, crash, unserialisable result (INV-11, INV-30..35)."""
+
+    payload: bytes  #: the error object as JSON text
+    error_type: str
+    timed_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The code did not run: throttled or no environment could be started; trying again costs the message nothing (SQS-56)."""
+
+    reason: str
+
+
+Response = Returned | FunctionError | Refused
+
+
+# What that means for a batch. ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """Every record of the batch is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartlyFailed:
+    """These records failed, the others are done; never empty, never all of the batch."""
+
+    item_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """No record of the batch is done. `reason` is for the log: an error type, or why a partial response was refused."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The function timeout passed; no record is done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Throttled:
+    """The code never ran."""
+
+    reason: str
+
+
+Outcome = Succeeded | PartlyFailed | Failed | TimedOut | Throttled
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What becomes of every record of a batch: each is in exactly one of the three, in the batch's order."""
+
+    done: tuple[Record, ...]  #: to be deleted
+    retry: tuple[tuple[Record, float | None], ...]  #: (record, seconds until visible; None = leave its visibility alone)
+    release: tuple[Record, ...] = ()  #: never started: visible again at once
