@@ -98,4 +98,4 @@ class LocalEmulatorError(EventmapError):
 
 
 class HandlerBatchFailed(EventmapError):
-    """Raised by a per-record handler when every record of the batch failed, so that the invocation shows as an error."""
+    """Raised by a per-record handler when every record of the batch failed: the invocation then shows as an error."""

@@ -1,6 +1,6 @@
 """The values that travel between the rooms: records in, a response and an outcome back, a settlement to carry out.
 
-    source ──Record──▶ delivery ──Event──▶ runtime ──Response──▶ rules ──Outcome──▶ rules ──Settlement──▶ source
+source ──Record──▶ delivery ──Event──▶ runtime ──Response──▶ rules ──Outcome──▶ rules ──Settlement──▶ source
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class FunctionError:
-    """The code ran (or its Init did) and failed: exception, timeout, crash, unserialisable result (INV-11, INV-30..35)."""
+    """The code, or its Init, ran and failed: exception, timeout, crash, unserialisable result (INV-11, INV-30..35)."""
 
     payload: bytes  #: the error object as JSON text
     error_type: str
@@ -94,7 +94,7 @@ class FunctionError:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The code did not run: throttled or no environment could be started; trying again costs the message nothing (SQS-56)."""
+    """The code did not run: throttled, or no environment could be started; to try again costs nothing (SQS-56)."""
 
     reason: str
 
@@ -144,5 +144,7 @@ class Settlement:
     """What becomes of every record of a batch: each is in exactly one of the three, in the batch's order."""
 
     done: tuple[Record, ...]  #: to be deleted
-    retry: tuple[tuple[Record, float | None], ...]  #: (record, seconds until visible; None = leave its visibility alone)
+    retry: tuple[
+        tuple[Record, float | None], ...
+    ]  #: (record, seconds until visible; None = leave its visibility alone)
     release: tuple[Record, ...] = ()  #: never started: visible again at once

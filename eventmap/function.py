@@ -1,0 +1,176 @@
+"""Function: a handler and its Lambda configuration, validated once with AWS' ranges and words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, get_args
+
+from eventmap.errors import InvalidParameterValue
+
+Handler = Callable[[Any, Any], object]
+"""`def` or `async def` taking (event, context). An `async def` is an extension of ours (INV-37)."""
+
+Isolation = Literal["process", "inline"]
+
+RESERVED_ENVIRONMENT: Final = frozenset(
+    {
+        "_HANDLER",
+        "_X_AMZN_TRACE_ID",
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_LAMBDA_RUNTIME_API",
+        "AWS_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "LAMBDA_RUNTIME_DIR",
+        "LAMBDA_TASK_ROOT",
+    }
+)
+"""Names a user may not set (INV-115)."""
+
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_VARIABLE = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
+_ENVIRONMENT_LIMIT_BYTES = 4096
+DEFAULT_CONCURRENCY: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """What Lambda calls a function. AWS' names, units and defaults; every field is honoured.
+
+    Raises: InvalidParameterValue. Rules: INV-80, 81, 85, 87, 92.
+    """
+
+    handler: Handler | str
+    """The callable itself, or where to import it: `module:attribute` or `path/to/file.py:attribute`, 128 characters.
+
+    `isolation="process"` imports it anew in the child, so a callable must then be reachable as `module:qualname`.
+    """
+
+    function_name: str
+    """1..64 of letters, digits, `-` and `_`."""
+
+    timeout: int = 3
+    """Seconds one invocation may run, 1..900. Init has 10 s of its own (INV-70)."""
+
+    memory_size: int = 128
+    """MB, 128..10,240: shown in the context and the REPORT line; with `isolation="process"` also a limit (INV-35)."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables seen by the handler, 4 KB in all; must be empty inline, where the environment is this process' own."""
+
+    reserved_concurrent_executions: int | None = None
+    """How many invocations may run at once, over all mappings; 0 = none ever starts; None = our default of 10."""
+
+    isolation: Isolation = "inline"
+    """Where it runs: `process` = a child process per environment, as Lambda does; `inline` = inside this process."""
+
+    idle_timeout_s: float = 300.0
+    """Our own setting: a warm environment unused for so long is shut down (INV-78)."""
+
+    maximum_lifetime_s: float = 4 * 3600.0
+    """Our own setting: an environment older than this is replaced after its invocation (INV-78)."""
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(_text("functionName", self.function_name)):
+            raise InvalidParameterValue(
+                _violation(
+                    self.function_name,
+                    "functionName",
+                    "Member must satisfy regular expression pattern: [a-zA-Z0-9-_]{1,64}",
+                )
+            )
+        if isinstance(self.handler, str):
+            if len(self.handler) > 128:
+                raise InvalidParameterValue(
+                    _violation(self.handler, "handler", "Member must have length less than or equal to 128")
+                )
+            if ":" not in self.handler:
+                raise InvalidParameterValue(
+                    f"handler {self.handler!r} is not of the form module:attribute or path/to/file.py:attribute"
+                )
+        elif not callable(self.handler):
+            raise InvalidParameterValue(f"handler of function {self.function_name!r} is not callable: {self.handler!r}")
+        check_range("timeout", self.timeout, 1, 900)
+        check_range("memorySize", self.memory_size, 128, 10_240)
+        if self.reserved_concurrent_executions is not None:
+            check_range("reservedConcurrentExecutions", self.reserved_concurrent_executions, 0, 100_000)
+        if self.isolation not in get_args(Isolation):
+            raise InvalidParameterValue(f"isolation {self.isolation!r} is unknown; choose process or inline")
+        for name, seconds in (("idle_timeout_s", self.idle_timeout_s), ("maximum_lifetime_s", self.maximum_lifetime_s)):
+            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+                raise InvalidParameterValue(f"{name} must be a number of seconds above 0, not {seconds!r}")
+        self._check_environment()
+
+    def _check_environment(self) -> None:
+        if not isinstance(self.environment, Mapping):
+            raise InvalidParameterValue(
+                f"environment must be a table of strings, not {type(self.environment).__name__}"
+            )
+        for name, value in self.environment.items():
+            if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
+                raise InvalidParameterValue(
+                    _violation(
+                        str(name),
+                        "environment.variables",
+                        "Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+",
+                    )
+                )
+            if not isinstance(value, str) or "\0" in value:
+                raise InvalidParameterValue(f"environment variable {name} must be a string without NUL characters")
+        if reserved := sorted(RESERVED_ENVIRONMENT & self.environment.keys()):
+            raise InvalidParameterValue(
+                "Lambda was unable to configure your environment variables because the environment variables you have "
+                "provided contains reserved keys that are currently not supported for modification. "
+                f"Reserved keys used in this request: {', '.join(reserved)}"
+            )
+        size = sum(len(name.encode()) + len(value.encode()) for name, value in self.environment.items())
+        if size > _ENVIRONMENT_LIMIT_BYTES:
+            raise InvalidParameterValue(
+                "Lambda was unable to configure your environment variables because the environment variables you have "
+                f"provided exceeded the 4KB limit: they measure {size} bytes"
+            )
+        if self.environment and self.isolation == "inline":
+            raise InvalidParameterValue(
+                f"function {self.function_name!r} sets environment variables, which inline isolation cannot give it "
+                'alone; use isolation="process" or set them for the whole process'
+            )
+
+    @property
+    def concurrency(self) -> int:
+        """How many invocations may run at once."""
+        reserved = self.reserved_concurrent_executions
+        return DEFAULT_CONCURRENCY if reserved is None else reserved
+
+
+def check_range(name: str, value: object, low: int, high: int) -> None:
+    """Refuse what is not a whole number in low..high, in the words AWS' validation uses.
+
+    Raises: InvalidParameterValue.
+    """
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidParameterValue(f"{name} must be a whole number, not {value!r}")
+    if value < low:
+        raise InvalidParameterValue(_violation(value, name, f"Member must have value greater than or equal to {low}"))
+    if value > high:
+        raise InvalidParameterValue(_violation(value, name, f"Member must have value less than or equal to {high}"))
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidParameterValue(f"{name} must be a string, not {value!r}")
+    return value
+
+
+def _violation(value: object, name: str, constraint: str) -> str:
+    return f"1 validation error detected: Value '{value}' at '{name}' failed to satisfy constraint: {constraint}"
