@@ -12,6 +12,7 @@ EventmapError
 │   ├── AccessRefused                    wrong, expired or insufficient credentials; wrong region
 │   └── TransientSourceError             worth trying again: throttled, 5xx, lost connection
 ├── LocalEmulatorError                   the embedded emulator could not be started
+├── VirtualTimeDeadlock                  a test on virtual time waits for something that cannot happen
 └── HandlerBatchFailed                   every record of a batch failed in a per-record handler (SQS-101)
 
 What a *handler* raises is data, never one of these: it becomes the error object of INV-30.
@@ -95,6 +96,13 @@ class TransientSourceError(SourceError):
 
 class LocalEmulatorError(EventmapError):
     """Raised when the embedded emulator did not start; says what it printed last."""
+
+
+class VirtualTimeDeadlock(EventmapError):
+    """Raised out of a virtual-time loop when every task waits and nothing is left that could wake one."""
+
+    def __init__(self, waiting: str) -> None:
+        super().__init__(f"nothing left to wait for: deadlock. Waiting: {waiting}")
 
 
 class HandlerBatchFailed(EventmapError):

@@ -5,6 +5,7 @@ source ──Record──▶ delivery ──Event──▶ runtime ──Respons
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -141,10 +142,14 @@ Outcome = Succeeded | PartlyFailed | Failed | TimedOut | Throttled
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What becomes of every record of a batch: each is in exactly one of the three, in the batch's order."""
+    """What becomes of every record of a batch: each is in exactly one of the two, in the batch's order."""
 
     done: tuple[Record, ...]  #: to be deleted
-    retry: tuple[
-        tuple[Record, float | None], ...
-    ]  #: (record, seconds until visible; None = leave its visibility alone)
-    release: tuple[Record, ...] = ()  #: never started: visible again at once
+    retry: tuple[tuple[Record, float | None], ...]  #: (record, seconds until visible; None = leave its visibility alone)
+
+
+class EntryFailure(enum.Enum):
+    """Why one entry of a batched call to a queue failed."""
+
+    RECEIPT_LOST = "the receipt is no longer valid: the message may be delivered again"
+    TRY_AGAIN = "the queue could not do it this time"

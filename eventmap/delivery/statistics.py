@@ -1,0 +1,28 @@
+"""Statistics: what one mapping has done so far, as plain counters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counters of one mapping since it started; they only grow, except `in_flight` and `running`."""
+
+    receives: int = 0  #: calls that were answered
+    empty_receives: int = 0
+    received: int = 0  #: messages, every redelivery counted
+    filtered: int = 0  #: messages no filter let through; deleted without an invocation (SQS-59)
+    refused: int = 0  #: messages whose MD5 did not match; left in the queue
+    running: int = 0  #: invocations under way now
+    in_flight: int = 0  #: messages received and not yet settled, now
+    invocations: int = 0
+    failed_invocations: int = 0
+    done: int = 0  #: messages whose deletion the queue has confirmed
+    retried: int = 0  #: message attempts that failed and will come back
+    dead_lettered: int = 0  #: messages the queue moves to its dead-letter queue instead of returning them again
+    released: int = 0  #: messages given back without having run
+    possible_duplicates: int = 0  #: messages handled whose deletion is not certain
+    redelivered_while_held: int = 0  #: second copies of a message already here; absorbed, not run
+    throttles: int = 0  #: invocations refused before the code ran (SQS-56)
+    poll_errors: int = 0
