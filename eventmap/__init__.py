@@ -1,0 +1,36 @@
+"""eventmap runs AWS Lambda handlers anywhere: queues polled, batches fed, failures settled exactly as Lambda would.
+
+The names are loaded when they are first used, so that a command pays only for what it needs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from eventmap.app import App as App
+    from eventmap.errors import EventmapError as EventmapError
+    from eventmap.function import Function as Function
+    from eventmap.mapping import EventSourceMapping as EventSourceMapping
+    from eventmap.records import each_record as each_record
+    from eventmap.rules.pattern import EventPattern as EventPattern
+
+__version__ = "0.1.0"
+__all__ = ["App", "EventPattern", "EventSourceMapping", "EventmapError", "Function", "__version__", "each_record"]
+
+_HOMES = {
+    "App": "eventmap.app",
+    "EventPattern": "eventmap.rules.pattern",
+    "EventSourceMapping": "eventmap.mapping",
+    "EventmapError": "eventmap.errors",
+    "Function": "eventmap.function",
+    "each_record": "eventmap.records",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(home), name)

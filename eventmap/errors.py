@@ -11,6 +11,7 @@ EventmapError
 │   ├── QueueNotFound
 │   ├── AccessRefused                    wrong, expired or insufficient credentials; wrong region
 │   └── TransientSourceError             worth trying again: throttled, 5xx, lost connection
+├── EnvironmentNotStarted                no process, memory or descriptor is left for an execution environment
 ├── LocalEmulatorError                   the embedded emulator could not be started
 ├── VirtualTimeDeadlock                  a test on virtual time waits for something that cannot happen
 └── HandlerBatchFailed                   every record of a batch failed in a per-record handler (SQS-101)
@@ -92,6 +93,10 @@ class TransientSourceError(SourceError):
 
     The call may have taken effect all the same: only its answer is known to be missing.
     """
+
+
+class EnvironmentNotStarted(EventmapError):
+    """Raised when the system has no process, memory or descriptor left for an execution environment."""
 
 
 class LocalEmulatorError(EventmapError):

@@ -46,7 +46,7 @@ class Poller:
         self._slots = slots
         self._slots_wanted = slots_per_receive(batch_size, fifo=fifo)
         self._receivers = 0
-        self._receivers_limit = min(RECEIVERS_LIMIT, math.ceil(slots.capacity / self._slots_wanted) + 1)
+        self._receivers_limit = min(RECEIVERS_LIMIT, max(1, math.ceil(slots.capacity / self._slots_wanted)))
         self._stopping = False
 
     def stop(self) -> None:

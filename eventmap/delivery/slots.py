@@ -15,6 +15,8 @@ from collections.abc import Iterator
 
 import anyio
 
+_YIELDS = 2  # turns of the loop a woken receive leaves to others that are just ending; costs no time
+
 
 class FunctionSlots:
     """All the slots of one function. `limit` 0 = nothing ever runs (SQS-41)."""
@@ -56,12 +58,17 @@ class FunctionSlots:
     def _grant(self) -> None:
         """Wake waiters while there are slots: messages in hand first, then the mapping that holds the fewest."""
         while self._waiters:
-            ready = [waiter for waiter in self._waiters if self._free_for(waiter.share) > 0]
+            ready = [
+                waiter
+                for waiter in self._waiters
+                if (waiter.urgent or not waiter.share._waking) and self._free_for(waiter.share) > 0
+            ]
             if not ready:
                 return
             chosen = min(ready, key=lambda waiter: (not waiter.urgent, waiter.share._held))
             self._waiters.remove(chosen)
             self._hold(chosen.share, 1)
+            chosen.share._waking += 1
             chosen.woken.set()
 
 
@@ -73,6 +80,7 @@ class MappingSlots:
         self._maximum = maximum
         self._held = 0
         self._idle = 0  # held, and lent to whoever else needs them
+        self._waking = 0  # waiters granted one slot that have yet to count how many more they can have
         self._penalty = 0  # failures not yet made up for
 
     @property
@@ -99,13 +107,25 @@ class MappingSlots:
             await waiter.woken.wait()
         except BaseException:
             if waiter.woken.is_set():
+                self._waking -= 1
                 self.release()
             else:
                 function._waiters.remove(waiter)
             raise
         # One was granted; the rest is counted on waking: what ended in the same moment makes one full receive.
+        try:
+            for _ in range(_YIELDS):
+                if function._free_for(self) >= upto - 1:
+                    break
+                await anyio.sleep(0)
+        except BaseException:
+            self._waking -= 1
+            self.release()
+            raise
+        self._waking -= 1
         more = max(0, min(upto - 1, function._free_for(self)))
         function._hold(self, more)
+        function._grant()
         return Reservation(self, 1 + more)
 
     def release(self, count: int = 1) -> None:
