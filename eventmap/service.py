@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
 import anyio
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from eventmap import telemetry
 from eventmap.aws.arn import parse_queue
@@ -16,7 +17,7 @@ from eventmap.clock import utc_now
 from eventmap.delivery.loop import MappingLoop
 from eventmap.delivery.slots import FunctionSlots
 from eventmap.delivery.statistics import Statistics
-from eventmap.errors import ConfigurationError, QueueNotFound, ResourceConflict, SourceError
+from eventmap.errors import ConfigurationError, QueueNotFound, ResourceConflict, SourceError, TransientSourceError
 from eventmap.function import Function
 from eventmap.mapping import EventSourceMapping
 from eventmap.model import FunctionError, JsonObject
@@ -212,6 +213,10 @@ class _Connections:
         if self._settings.queue_api is not None:
             return self._settings.queue_api
         asked = self._settings.aws
+        if region and asked.region and region != asked.region:
+            raise ConfigurationError(
+                f"the queue is in {region}, but the region asked for is {asked.region}: leave one out (SQS-19)"
+            )
         aws = AwsSettings(
             endpoint_url=asked.endpoint_url or endpoint_url,
             region=asked.region or region,
@@ -239,13 +244,26 @@ async def _prepare(
         _log.warning(telemetry.FILTER_UNUSUAL, mapping=mapping.event_source_arn, keys=list(filters.unusual_keys))
     reference = parse_queue(mapping.event_source_arn)
     api = await connections.for_queue(reference.region, reference.endpoint_url)
-    try:
-        url = reference.url or await api.get_queue_url(reference.name)
-    except QueueNotFound as error:
-        raise missing_queue(error) from error
-    described = await describe_queue(api, url)
+    async for attempt in _patiently():
+        with attempt:
+            try:
+                url = reference.url or await api.get_queue_url(reference.name)
+            except QueueNotFound as error:
+                raise missing_queue(error) from error
+            described = await describe_queue(api, url)
     queue.check_visibility(described.visibility_timeout_s, function.timeout)
     return _Prepared(mapping, function, api, described, filters)
+
+
+def _patiently() -> AsyncRetrying:
+    """For the questions at the start: a second or two of patience with a server that is busy or not quite up."""
+    return AsyncRetrying(
+        retry=retry_if_exception_type(TransientSourceError),
+        wait=wait_random_exponential(multiplier=0.2, max=1),
+        stop=stop_after_attempt(5),
+        sleep=anyio.sleep,
+        reraise=True,
+    )
 
 
 def _refuse_duplicates(prepared: Sequence[_Prepared]) -> None:
