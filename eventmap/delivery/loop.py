@@ -74,29 +74,32 @@ class MappingLoop:
             order=self._delivery.order,
             mapping=name,
         )
-        self._poller: Poller | Gatherer
-        if mapping.maximum_batching_window_in_seconds:
-            self._poller = Gatherer(
-                batch_size=mapping.batch_size,
-                window_s=mapping.maximum_batching_window_in_seconds,
+        self._poller = self._poller_for(queue, intake, slots, function_timeout_s)
+        self._polling = anyio.CancelScope()
+        self._polled = anyio.Event()
+        self._drained = anyio.Event()
+
+    def _poller_for(
+        self, queue: QueueSettings, intake: Intake, slots: MappingSlots, function_timeout_s: int
+    ) -> Poller | Gatherer:
+        if self.mapping.maximum_batching_window_in_seconds:
+            return Gatherer(
+                batch_size=self.mapping.batch_size,
+                window_s=self.mapping.maximum_batching_window_in_seconds,
                 function_timeout_s=function_timeout_s,
                 intake=intake,
                 delivery=self._delivery,
                 ledger=self._ledger,
                 slots=slots,
             )
-        else:
-            self._poller = Poller(
-                batch_size=mapping.batch_size,
-                fifo=queue.fifo,
-                intake=intake,
-                delivery=self._delivery,
-                ledger=self._ledger,
-                slots=slots,
-            )
-        self._polling = anyio.CancelScope()
-        self._polled = anyio.Event()
-        self._drained = anyio.Event()
+        return Poller(
+            batch_size=self.mapping.batch_size,
+            fifo=queue.fifo,
+            intake=intake,
+            delivery=self._delivery,
+            ledger=self._ledger,
+            slots=slots,
+        )
 
     @property
     def quiet(self) -> bool:

@@ -103,6 +103,17 @@ class ChildProcess:
     def pid(self) -> int:
         return self._process.pid
 
+    def is_alive(self) -> bool:
+        """Whether it still listens; asks the socket, because the loop may not yet have been told of its end."""
+        if self.status is not None:
+            return False
+        try:
+            return bool(self._control.recv(1, socket.MSG_PEEK))
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+
     def send(self, message: bytes) -> None:
         """Hand a frame over without waiting; if the child has gone, `next_answer` says so."""
         try:
@@ -134,7 +145,9 @@ class ChildProcess:
         await self._ended.wait()
 
     def hang_up(self) -> None:
-        """Close the conversation: an idle child then ends by itself."""
+        """Close the conversation, if it is open: an idle child then ends by itself."""
+        if self._control.fileno() == -1:
+            return
         self._loop.remove_reader(self._control)
         self._loop.remove_writer(self._control)
         self._control.close()
@@ -216,7 +229,7 @@ class ChildProcess:
         self.status = self._process.wait()
         if self._control.fileno() != -1:
             self._read()
-            self.hang_up()
+        self.hang_up()
         os.close(self._lifeline)
         try:
             self.output.drain()

@@ -57,7 +57,7 @@ class ProcessEnvironment:
 
     @property
     def is_usable(self) -> bool:
-        return self._child is None or self._child.status is None
+        return self._child is None or self._child.is_alive()
 
     async def initialize(self) -> FunctionError | None:
         """Start a child and import the handler in it, for at most the Init limit.
@@ -83,13 +83,17 @@ class ProcessEnvironment:
         request_id, started = invocation.request_id, elapsed_s()
         # The machine's own clock, not the loop's: parent and child both read it.
         deadline = time.monotonic() + self._function.timeout
+        is_reset = self._child is None or self._child.status is not None
         with anyio.move_on_after(self._function.timeout):
-            if self._child is None or self._child.status is not None:
+            if is_reset:
                 failure = await self._start(request_id, "invoke")
                 if failure is not None:
                     return Completed(failure, elapsed_s() - started, "error")
+                is_reset = False
             answer = await self._converse(invocation, deadline)
             return self._complete(answer, request_id, elapsed_s() - started)
+        if is_reset:
+            self._report_init(float(self._function.timeout), request_id, "invoke", "timeout", None)
         if self._log.enabled:
             line = report.timed_out(utc_now(), request_id, self._function.timeout)
             self._log.line(self._function.function_name, request_id, line)
@@ -118,12 +122,7 @@ class ProcessEnvironment:
         started = elapsed_s()
         self._child = child = self._sandbox.spawn()
         child.output.request_id = request_id
-        try:
-            answer = await self._next_answer(child)
-        except BaseException:
-            if phase == "invoke":
-                self._report_init(elapsed_s() - started, request_id, phase, "timeout", None)
-            raise
+        answer = await self._next_answer(child)
         match answer:
             case Answer(kind=frames.INITIALIZED):
                 return None

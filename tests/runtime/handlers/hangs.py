@@ -1,0 +1,4 @@
+import threading
+
+print("sleeping", flush=True)
+threading.Event().wait(60)

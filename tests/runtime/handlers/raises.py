@@ -1,0 +1,2 @@
+print("importing")
+raise LookupError("no table")
