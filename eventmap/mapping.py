@@ -55,7 +55,7 @@ class EventSourceMapping:
     """How long a batch may be gathered, 0..300; 0 = what one receive returned goes at once. 0 on FIFO (SQS-02, 51)."""
 
     filter_criteria: Mapping[str, Any] | None = None
-    """`{"Filters": [{"Pattern": …}]}`; a pattern is JSON text or a dict; None, {}, no filters: all pass (FIL-01, 04)."""
+    """`{"Filters": [{"Pattern": …}]}`; a pattern: JSON text or a dict; None, {}, no filters: all pass (FIL-01, 04)."""
 
     function_response_types: Sequence[str] = ()
     """() or ("ReportBatchItemFailures",) (SQS-06)."""

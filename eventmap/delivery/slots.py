@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import anyio
+import anyio.lowlevel
 
 _YIELDS = 2  # turns of the loop a woken receive leaves to others that are just ending; costs no time
 
@@ -117,7 +118,7 @@ class MappingSlots:
             for _ in range(_YIELDS):
                 if function._free_for(self) >= upto - 1:
                     break
-                await anyio.sleep(0)
+                await anyio.lowlevel.checkpoint()
         except BaseException:
             self._waking -= 1
             self.release()
