@@ -145,7 +145,9 @@ class Settlement:
     """What becomes of every record of a batch: each is in exactly one of the two, in the batch's order."""
 
     done: tuple[Record, ...]  #: to be deleted
-    retry: tuple[tuple[Record, float | None], ...]  #: (record, seconds until visible; None = leave its visibility alone)
+    retry: tuple[
+        tuple[Record, float | None], ...
+    ]  #: (record, seconds until visible; None = leave its visibility alone)
 
 
 class EntryFailure(enum.Enum):

@@ -276,10 +276,11 @@ class Ledger:
             self._calls_failed(entries, error)
             return
         again = []
+        now = elapsed_s()
         for index, entry in enumerate(entries):
             failure = failures.get(index)
             if failure is None:
-                self._confirmed(entry)
+                self._confirmed(entry, now)
             elif failure is EntryFailure.RECEIPT_LOST and entry.receipt == receipts[index]:
                 entry.lost = True
                 self._given_up(entry)
@@ -297,10 +298,10 @@ class Ledger:
             else:
                 (self._deletes if entry.under_way is _Wish.DELETE else self._changes).put(entry)
 
-    def _confirmed(self, entry: _Entry) -> None:
+    def _confirmed(self, entry: _Entry, now: float) -> None:
         if entry.under_way is _Wish.DELETE:
             # A queue may answer "deleted" to a receipt whose time was up and do nothing (SQS-67).
-            if entry.lost or elapsed_s() > entry.deadline:
+            if entry.lost or now > entry.deadline:
                 self._statistics.possible_duplicates += 1
                 self._log.warning(telemetry.RECEIPT_LOST, message_id=entry.item_id)
             else:

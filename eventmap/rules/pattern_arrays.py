@@ -97,7 +97,7 @@ class _Walk:
                 self.value(child, name, place, depth)
 
     def value(self, node: object, name: str, place: Place, depth: int) -> None:
-        if depth > MAXIMUM_DEPTH:
+        if depth >= MAXIMUM_DEPTH and isinstance(node, dict | list | tuple):
             raise TooDeep
         if isinstance(node, dict):
             if name in self.leading:
