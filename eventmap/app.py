@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from eventmap.errors import ConfigurationError, InvalidParameterValue
 from eventmap.function import Function, Handler, Isolation
 from eventmap.mapping import EventSourceMapping, mapping_of
+from eventmap.records import RESPONSE_TYPES_MARK
 
 if TYPE_CHECKING:
     from eventmap.runtime.report import InvocationLog
@@ -64,7 +65,7 @@ class App:
             if "function_name" in settings:
                 declared["function_name"] = settings["function_name"]
             self._check(handler)
-            self._mappings.append((handler, {"event_source_arn": queue, **settings}))
+            self._mappings.append((handler, {"event_source_arn": queue, **_response_types(handler), **settings}))
             return handler
 
         return declare
@@ -139,6 +140,12 @@ class App:
         if isinstance(handler, str):
             return handler
         return str(self._handlers[handler].get("function_name") or default_name(handler))
+
+
+def _response_types(handler: Handler) -> dict[str, Any]:
+    """What a handler made by `each_record` wants of its mapping; a setting given to `sqs` goes before it."""
+    marked = getattr(handler, RESPONSE_TYPES_MARK, None)
+    return {} if marked is None else {"function_response_types": marked}
 
 
 def _function(handler: Handler, settings: Mapping[str, Any]) -> Function:

@@ -14,6 +14,8 @@ RecordHandler = Callable[[Any, Any], object]
 BatchHandler = Callable[[Any, Any], Any]
 AfterFifoFailure = Literal["stop", "skip_group"]
 
+RESPONSE_TYPES_MARK = "function_response_types"  #: the attribute by which a mapping learns how its handler answers
+
 _log = logging.getLogger("eventmap.records")
 
 
@@ -36,8 +38,8 @@ def each_record(
 ) -> BatchHandler | Callable[[RecordHandler], BatchHandler]:
     """Turn `def handler(record, context)` (or `async def`) into a Lambda handler that answers `batchItemFailures`.
 
-    A record whose handler raises is failed, the others go on. The mapping must have `ReportBatchItemFailures`, or the
-    answer means nothing. On a FIFO queue order must hold, so `after_fifo_failure` says what is not tried any more and
+    A record whose handler raises is failed, the others go on. The answer means nothing unless the mapping has
+    `ReportBatchItemFailures`: `App.sqs` and `eventmap run` turn it on for such a handler, in AWS set it yourself. On a FIFO queue order must hold, so `after_fifo_failure` says what is not tried any more and
     reported with the failed record: "stop" = everything after it, "skip_group" = what follows in its message group.
     With `raise_on_entire_batch_failure` a batch of nothing but failures raises HandlerBatchFailed: an error one sees.
 
@@ -46,38 +48,44 @@ def each_record(
     if after_fifo_failure not in ("stop", "skip_group"):
         raise ValueError(f'after_fifo_failure must be "stop" or "skip_group", not {after_fifo_failure!r}')
 
+    def collect(event: Any) -> _Failures:
+        return _Failures(event["Records"], after_fifo_failure, raise_on_entire_batch_failure)
+
     def wrap(record_handler: RecordHandler) -> BatchHandler:
-        def collect(event: Any) -> _Failures:
-            return _Failures(event["Records"], after_fifo_failure, raise_on_entire_batch_failure)
+        batch_handler = _batch_handler(record_handler, collect)
+        setattr(batch_handler, RESPONSE_TYPES_MARK, ["ReportBatchItemFailures"])
+        return batch_handler
 
-        if inspect.iscoroutinefunction(record_handler):
-            awaitable: Callable[[Any, Any], Awaitable[object]] = record_handler
+    return wrap if handler is None else wrap(handler)
 
-            @functools.wraps(record_handler)
-            async def handle_async(event: Any, context: Any) -> dict[str, Any]:
-                failures = collect(event)
-                for record in failures.to_run():
-                    try:
-                        await awaitable(record, context)
-                    except Exception as error:  # the record's failure is data, not ours to raise
-                        failures.add(record, error)
-                return failures.answer()
 
-            return handle_async
+def _batch_handler(record_handler: RecordHandler, collect: Callable[[Any], _Failures]) -> BatchHandler:
+    if inspect.iscoroutinefunction(record_handler):
+        awaitable: Callable[[Any, Any], Awaitable[object]] = record_handler
 
         @functools.wraps(record_handler)
-        def handle(event: Any, context: Any) -> dict[str, Any]:
+        async def handle_async(event: Any, context: Any) -> dict[str, Any]:
             failures = collect(event)
             for record in failures.to_run():
                 try:
-                    record_handler(record, context)
+                    await awaitable(record, context)
                 except Exception as error:  # the record's failure is data, not ours to raise
                     failures.add(record, error)
             return failures.answer()
 
-        return handle
+        return handle_async
 
-    return wrap if handler is None else wrap(handler)
+    @functools.wraps(record_handler)
+    def handle(event: Any, context: Any) -> dict[str, Any]:
+        failures = collect(event)
+        for record in failures.to_run():
+            try:
+                record_handler(record, context)
+            except Exception as error:  # the record's failure is data, not ours to raise
+                failures.add(record, error)
+        return failures.answer()
+
+    return handle
 
 
 class _Failures:
