@@ -39,9 +39,10 @@ def each_record(
     """Turn `def handler(record, context)` (or `async def`) into a Lambda handler that answers `batchItemFailures`.
 
     A record whose handler raises is failed, the others go on. The answer means nothing unless the mapping has
-    `ReportBatchItemFailures`: `App.sqs` and `eventmap run` turn it on for such a handler, in AWS set it yourself. On a FIFO queue order must hold, so `after_fifo_failure` says what is not tried any more and
-    reported with the failed record: "stop" = everything after it, "skip_group" = what follows in its message group.
-    With `raise_on_entire_batch_failure` a batch of nothing but failures raises HandlerBatchFailed: an error one sees.
+    `ReportBatchItemFailures`: `App.sqs` and `eventmap run` turn it on for such a handler; in AWS set it yourself.
+    On a FIFO queue order must hold, so `after_fifo_failure` says what is not tried any more and reported with the
+    failed record: "stop" = everything after it, "skip_group" = what follows in its message group. With
+    `raise_on_entire_batch_failure` a batch of nothing but failures raises HandlerBatchFailed: an error one sees.
 
     Records run one after another, in order. Rules: SQS-100, SQS-101.
     """
