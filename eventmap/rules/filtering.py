@@ -13,9 +13,9 @@ from typing import Final
 
 from eventmap.errors import InvalidParameterValue, InvalidPattern
 from eventmap.model import JsonObject
-from eventmap.rules.pattern_document import parse_document
-from eventmap.rules.pattern_match import BranchTest, branch_test
-from eventmap.rules.pattern_syntax import Branch, read_pattern
+from eventmap.rules.pattern.document import parse_document
+from eventmap.rules.pattern.match import BranchTest, branch_test
+from eventmap.rules.pattern.syntax import Branch, read_pattern
 
 DEFAULT_FILTERS: Final = 5
 MAXIMUM_FILTERS: Final = 10

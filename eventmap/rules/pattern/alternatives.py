@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from eventmap.rules.pattern_numbers import Number
+from eventmap.rules.pattern.numbers import Number
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from functools import partial
 from operator import eq
 from typing import Final, assert_never
 
-from eventmap.rules.pattern_address import address_of
-from eventmap.rules.pattern_alternatives import (
+from eventmap.rules.pattern.address import address_of
+from eventmap.rules.pattern.alternatives import (
     Alternative,
     AnythingBut,
     AnythingButLike,
@@ -23,8 +23,8 @@ from eventmap.rules.pattern_alternatives import (
     Suffix,
     Wildcard,
 )
-from eventmap.rules.pattern_numbers import Number, WrittenNumber
-from eventmap.rules.pattern_wildcard import wildcard_test
+from eventmap.rules.pattern.numbers import Number, WrittenNumber
+from eventmap.rules.pattern.wildcard import wildcard_test
 
 Test = Callable[[object], bool]
 """Whether a string, number, bool or null satisfies something. Never raises, whatever it is given."""

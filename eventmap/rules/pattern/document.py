@@ -7,7 +7,7 @@ import json
 import orjson
 
 from eventmap.model import JsonObject
-from eventmap.rules.pattern_numbers import WrittenNumber, number_of
+from eventmap.rules.pattern.numbers import WrittenNumber, number_of
 
 MAXIMUM_DOCUMENT_BYTES = 6 * 1024 * 1024
 MAXIMUM_DEPTH = 100

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Final
 
 from eventmap.errors import InvalidPattern
-from eventmap.rules.pattern_address import read_cidr
-from eventmap.rules.pattern_alternatives import (
+from eventmap.rules.pattern.address import read_cidr
+from eventmap.rules.pattern.alternatives import (
     Alternative,
     AnythingBut,
     AnythingButLike,
@@ -19,8 +19,8 @@ from eventmap.rules.pattern_alternatives import (
     Suffix,
     Wildcard,
 )
-from eventmap.rules.pattern_numbers import Number
-from eventmap.rules.pattern_wildcard import read_wildcard
+from eventmap.rules.pattern.numbers import Number
+from eventmap.rules.pattern.wildcard import read_wildcard
 
 OPERATORS: Final = frozenset(
     {"exactly", "prefix", "suffix", "equals-ignore-case", "wildcard", "anything-but", "numeric", "exists", "cidr"}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, assert_never
 
 from eventmap.model import JsonObject
-from eventmap.rules.pattern_alternatives import (
+from eventmap.rules.pattern.alternatives import (
     Alternative,
     AnythingBut,
     AnythingButLike,
@@ -21,10 +21,10 @@ from eventmap.rules.pattern_alternatives import (
     Suffix,
     Wildcard,
 )
-from eventmap.rules.pattern_arrays import TooDeep, match_consistently, values_of
-from eventmap.rules.pattern_match import leaves_of
-from eventmap.rules.pattern_numbers import Number, WrittenNumber
-from eventmap.rules.pattern_syntax import Branch
+from eventmap.rules.pattern.arrays import TooDeep, match_consistently, values_of
+from eventmap.rules.pattern.match import leaves_of
+from eventmap.rules.pattern.numbers import Number, WrittenNumber
+from eventmap.rules.pattern.syntax import Branch
 
 _SHOWN_VALUES: Final = 5
 _SHOWN_CHARACTERS: Final = 80

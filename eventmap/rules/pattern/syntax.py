@@ -8,11 +8,11 @@ from typing import Final, NoReturn
 
 from eventmap.errors import InvalidPattern
 from eventmap.model import JsonObject
-from eventmap.rules.pattern_alternatives import Alternative, AnythingButLike, Wildcard
-from eventmap.rules.pattern_document import MAXIMUM_DEPTH, reject_constant
-from eventmap.rules.pattern_numbers import Number
-from eventmap.rules.pattern_operators import OPERATORS, Members, read_alternative
-from eventmap.rules.pattern_wildcard import MAXIMUM_COMPLEXITY, TOO_COMPLEX, complexity
+from eventmap.rules.pattern.alternatives import Alternative, AnythingButLike, Wildcard
+from eventmap.rules.pattern.document import MAXIMUM_DEPTH, reject_constant
+from eventmap.rules.pattern.numbers import Number
+from eventmap.rules.pattern.operators import OPERATORS, Members, read_alternative
+from eventmap.rules.pattern.wildcard import MAXIMUM_COMPLEXITY, TOO_COMPLEX, complexity
 
 MAXIMUM_BRANCHES: Final = 1000  # FIL-84
 MAXIMUM_FIELDS: Final = 256  # per branch, as event-ruler

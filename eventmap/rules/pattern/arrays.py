@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from eventmap.rules.pattern_document import MAXIMUM_DEPTH
+from eventmap.rules.pattern.document import MAXIMUM_DEPTH
 
 
 @dataclass(frozen=True, slots=True)

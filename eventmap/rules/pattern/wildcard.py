@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from eventmap.errors import InvalidPattern
-from eventmap.rules.pattern_alternatives import Wildcard
+from eventmap.rules.pattern.alternatives import Wildcard
 
 MAXIMUM_COMPLEXITY: Final = 10
 """How many beginnings of a field's wildcards one value may match at the same moment."""

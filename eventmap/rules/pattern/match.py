@@ -11,10 +11,10 @@ from collections.abc import Callable
 from typing import Final
 
 from eventmap.model import JsonObject
-from eventmap.rules.pattern_alternatives import Exists
-from eventmap.rules.pattern_arrays import Leaf, match_consistently
-from eventmap.rules.pattern_syntax import Branch
-from eventmap.rules.pattern_values import value_test
+from eventmap.rules.pattern.alternatives import Exists
+from eventmap.rules.pattern.arrays import Leaf, match_consistently
+from eventmap.rules.pattern.syntax import Branch
+from eventmap.rules.pattern.values import value_test
 
 BranchTest = Callable[[JsonObject], bool]
 

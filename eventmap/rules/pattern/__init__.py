@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from eventmap.model import JsonObject
-from eventmap.rules.pattern_document import parse_document
-from eventmap.rules.pattern_explain import Explanation, explain
-from eventmap.rules.pattern_match import branch_test
-from eventmap.rules.pattern_syntax import read_pattern
+from eventmap.rules.pattern.document import parse_document
+from eventmap.rules.pattern.explain import Explanation, explain
+from eventmap.rules.pattern.match import branch_test
+from eventmap.rules.pattern.syntax import read_pattern
 
 
 class EventPattern:

@@ -7,7 +7,7 @@ from ipaddress import AddressValueError, IPv6Address
 from typing import Final
 
 from eventmap.errors import InvalidPattern
-from eventmap.rules.pattern_alternatives import Cidr
+from eventmap.rules.pattern.alternatives import Cidr
 
 _IPV4: Final = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){3}")
 _IPV6: Final = re.compile(r"[0-9a-fA-F:]*:[0-9a-fA-F:]*")
