@@ -11,6 +11,7 @@ EventmapError
 │   ├── QueueNotFound
 │   ├── AccessRefused                    wrong, expired or insufficient credentials; wrong region
 │   └── TransientSourceError             worth trying again: throttled, 5xx, lost connection
+├── FunctionNotInitialized               a function cannot Init, so nothing was received for it
 ├── EnvironmentNotStarted                no process, memory or descriptor is left for an execution environment
 ├── LocalEmulatorError                   the embedded emulator could not be started
 ├── VirtualTimeDeadlock                  a test on virtual time waits for something that cannot happen
@@ -20,6 +21,8 @@ What a *handler* raises is data, never one of these: it becomes the error object
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 
 
 class EventmapError(Exception):
@@ -93,6 +96,17 @@ class TransientSourceError(SourceError):
 
     The call may have taken effect all the same: only its answer is known to be missing.
     """
+
+
+class FunctionNotInitialized(EventmapError):
+    """Raised before anything is received when functions cannot Init.
+
+    `errors` maps each function's name to the error object of its Init (INV-31), as (type, message, stack trace).
+    """
+
+    def __init__(self, errors: Mapping[str, tuple[str, str, Sequence[str]]]) -> None:
+        super().__init__("; ".join(f"{name} cannot Init: {kind}: {said}" for name, (kind, said, _) in errors.items()))
+        self.errors = dict(errors)
 
 
 class EnvironmentNotStarted(EventmapError):

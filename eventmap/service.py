@@ -17,7 +17,14 @@ from eventmap.clock import utc_now
 from eventmap.delivery.loop import MappingLoop
 from eventmap.delivery.slots import FunctionSlots
 from eventmap.delivery.statistics import Statistics
-from eventmap.errors import ConfigurationError, QueueNotFound, ResourceConflict, SourceError, TransientSourceError
+from eventmap.errors import (
+    ConfigurationError,
+    FunctionNotInitialized,
+    QueueNotFound,
+    ResourceConflict,
+    SourceError,
+    TransientSourceError,
+)
 from eventmap.function import Function
 from eventmap.mapping import EventSourceMapping
 from eventmap.model import FunctionError, JsonObject
@@ -57,6 +64,9 @@ class Settings:
 
     extra_environment: Mapping[str, str] = field(default_factory=dict)
     """Variables for child processes, below the function's own."""
+
+    warm: bool = False
+    """Init an environment of each function before anything is received; raises FunctionNotInitialized."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +191,8 @@ async def running(
         service = Running(
             [_loop(each, runtimes[each.function.function_name], slots) for each in prepared], runtimes, budget_s
         )
+        if settings.warm and (errors := await service.warm()):
+            raise FunctionNotInitialized({name: _read(error) for name, error in errors.items()})
         async with anyio.create_task_group() as tasks:
             for each in service._mappings:
                 await tasks.start(each.loop.run)
@@ -190,6 +202,11 @@ async def running(
                 with anyio.CancelScope(shield=True):  # bounded by the budget
                     await service.drain()
                 tasks.cancel_scope.cancel()
+
+
+def _read(error: FunctionError) -> tuple[str, str, list[str]]:
+    document = json.loads(error.payload)
+    return error.error_type, str(document["errorMessage"]), document.get("stackTrace", [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +264,7 @@ async def _prepare(
     async for attempt in _patiently():
         with attempt:
             try:
-                url = reference.url or await api.get_queue_url(reference.name)
+                url = reference.url or await api.get_queue_url(reference.name, reference.account)
             except QueueNotFound as error:
                 raise missing_queue(error) from error
             described = await describe_queue(api, url)

@@ -6,7 +6,6 @@ imported when it is asked and not before, because its import costs more than a w
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from eventmap.aws.loopback import is_loopback
 from eventmap.aws.signing import Credentials
 from eventmap.errors import AccessRefused, ConfigurationError, CredentialsNotFound, TransientSourceError
 
@@ -144,17 +144,6 @@ async def _resolved(settings: AwsSettings, connection_limit: int) -> SqsWire:
         ca_bundle=ca_bundle,
         proxy_url=proxy_url,
     )
-
-
-def is_loopback(endpoint_url: str) -> bool:
-    """Whether the endpoint is on this machine, so that made-up credentials go nowhere."""
-    host = urlsplit(endpoint_url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _session(profile: str | None) -> Any:

@@ -15,6 +15,7 @@ import orjson
 from yarl import URL
 
 from eventmap import clock
+from eventmap.aws.loopback import is_loopback
 from eventmap.aws.refusal import Call, is_expired, not_json, refusal
 from eventmap.aws.signing import Credentials, Signer
 from eventmap.errors import AccessRefused, ConfigurationError, SourceError, TransientSourceError
@@ -62,6 +63,7 @@ class SqsWire:
         self._url = _endpoint(endpoint_url)
         self.endpoint_url = str(self._url)
         self.region = region
+        self._is_local = is_loopback(self.endpoint_url)
         self._credentials = credentials
         self._connection_limit = connection_limit
         self._ca_bundle = ca_bundle
@@ -90,9 +92,15 @@ class SqsWire:
             http, self._http = self._http, None
             await http.close()
 
-    async def get_queue_url(self, name: str) -> str:
-        """Raises: QueueNotFound (SQS-15)."""
-        answer = await self._call("GetQueueUrl", name, {"QueueName": name})
+    async def get_queue_url(self, name: str, owner: str | None = None) -> str:
+        """`owner` is the account of a queue that another one owns (SQS-19). Raises: QueueNotFound (SQS-15).
+
+        A server on this machine has one account whatever an ARN says, so it is not asked about others.
+        """
+        parameters = {"QueueName": name}
+        if owner is not None and not self._is_local:
+            parameters["QueueOwnerAWSAccountId"] = owner
+        answer = await self._call("GetQueueUrl", name, parameters)
         return _text(answer, "QueueUrl")
 
     async def get_queue_attributes(self, queue_url: str) -> dict[str, str]:

@@ -22,7 +22,7 @@ MESSAGE_CALLS: Final = frozenset(
 class QueuePort(Protocol):
     """What a queue is to eventmap."""
 
-    async def get_queue_url(self, name: str) -> str: ...
+    async def get_queue_url(self, name: str, owner: str | None = None) -> str: ...
 
     async def get_queue_attributes(self, queue_url: str) -> dict[str, str]: ...
 
@@ -79,8 +79,8 @@ class FaultyQueue:
         self._slow_s = slow_s
         self._calls = frozenset(calls)
 
-    async def get_queue_url(self, name: str) -> str:
-        return await self._disturbed("get_queue_url", lambda: self.queue.get_queue_url(name))
+    async def get_queue_url(self, name: str, owner: str | None = None) -> str:
+        return await self._disturbed("get_queue_url", lambda: self.queue.get_queue_url(name, owner))
 
     async def get_queue_attributes(self, queue_url: str) -> dict[str, str]:
         return await self._disturbed("get_queue_attributes", lambda: self.queue.get_queue_attributes(queue_url))

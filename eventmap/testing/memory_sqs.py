@@ -71,8 +71,8 @@ class MemorySqs:
 
     # The port.
 
-    async def get_queue_url(self, name: str) -> str:
-        """Raises: QueueNotFound."""
+    async def get_queue_url(self, name: str, owner: str | None = None) -> str:
+        """All queues here have one owner, so `owner` changes nothing. Raises: QueueNotFound."""
         await anyio.lowlevel.checkpoint()
         return self._named(name).url
 

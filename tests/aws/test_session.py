@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from eventmap.aws.session import LOCAL_CREDENTIALS, AwsSettings, is_loopback, open_wire
+from eventmap.aws.loopback import is_loopback
+from eventmap.aws.session import LOCAL_CREDENTIALS, AwsSettings, open_wire
 from eventmap.aws.signing import Credentials
 from eventmap.errors import AccessRefused, ConfigurationError, CredentialsNotFound
 
