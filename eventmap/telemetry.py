@@ -9,7 +9,6 @@ import structlog
 
 MAPPING_STARTED: Final = "mapping.started"
 MAPPING_DRAINED: Final = "mapping.drained"
-MAPPING_FAILED: Final = "mapping.failed"
 MAPPING_STALLED: Final = "mapping.stalled"
 POLL_FAILED: Final = "poll.failed"
 BATCH_SETTLED: Final = "batch.settled"  # the canonical line: one per batch

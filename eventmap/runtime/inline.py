@@ -10,7 +10,6 @@ import asyncio
 import contextvars
 import functools
 import inspect
-import logging
 import math
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -28,7 +27,7 @@ from eventmap.runtime.environment import Completed, Invocation, function_error
 from eventmap.runtime.response import RESPONSE_LIMIT_BYTES, to_json
 from eventmap.runtime.thread import OwnThread
 
-_log = logging.getLogger("eventmap.runtime")
+_log = telemetry.logger("eventmap.runtime")
 
 
 class InlineEnvironment:
@@ -160,11 +159,9 @@ class InlineEnvironment:
         if self.unfinished is not None:
             _log.warning(
                 telemetry.ENVIRONMENT_STUCK,
-                extra={
-                    "function_name": self._function.function_name,
-                    "request_id": request_id,
-                    "advice": 'a thread cannot be stopped; isolation="process" ends a handler that is too late',
-                },
+                function_name=self._function.function_name,
+                request_id=request_id,
+                advice='a thread cannot be stopped; isolation="process" ends a handler that is too late',
             )
         if self._log.enabled:
             line = report.timed_out(utc_now(), request_id, timeout)
@@ -196,7 +193,10 @@ class InlineEnvironment:
         name = self._function.function_name
         _log.warning(
             telemetry.ENVIRONMENT_INIT_FAILED,
-            extra={"function_name": name, "request_id": request_id, "phase": phase, "error_type": error_type},
+            function_name=name,
+            request_id=request_id,
+            phase=phase,
+            error_type=error_type,
         )
         if self._log.enabled:
             self._log.line(name, request_id, report.init_report(duration_s, phase, "error", error_type))

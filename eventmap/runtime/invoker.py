@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import logging
 import os
 from collections.abc import Mapping
 from types import TracebackType
@@ -35,7 +34,7 @@ INIT_TIMEOUT_S: Final = 10.0
 
 _BUSY: Final = "ReservedFunctionConcurrentInvocationLimitExceeded"
 _NO_ENVIRONMENT: Final = "ServiceException"
-_log = logging.getLogger("eventmap.runtime")
+_log = telemetry.logger("eventmap.runtime")
 
 
 class FunctionRuntime:
@@ -155,7 +154,7 @@ class FunctionRuntime:
         if isinstance(response, FunctionError):
             event = telemetry.INVOCATION_TIMED_OUT if response.timed_out else telemetry.INVOCATION_FAILED
             fields = {"function_name": name, "request_id": request_id, "error_type": response.error_type}
-            _log.warning(event, extra=fields)
+            _log.warning(event, **fields)
         if self._log.enabled:
             self._log.line(name, request_id, report.end(request_id))
             line = report.report(
@@ -174,11 +173,9 @@ class FunctionRuntime:
     def _refuse(self, invocation: Invocation, error: EnvironmentNotStarted) -> Refused:
         _log.error(
             telemetry.INVOCATION_REFUSED,
-            extra={
-                "function_name": self._function.function_name,
-                "request_id": invocation.request_id,
-                "reason": str(error),
-            },
+            function_name=self._function.function_name,
+            request_id=invocation.request_id,
+            reason=str(error),
         )
         return Refused(_NO_ENVIRONMENT)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import math
 import time
 from collections.abc import Callable
@@ -27,7 +26,7 @@ _GRACE_S: Final = 0.3
 """How long an idle child may take to leave by itself. Lambda kills at once (INV-74); an orderly end costs little and
 lets coverage and the like write what they measured."""
 _END_OF_KILLED_S: Final = 2.0
-_log = logging.getLogger("eventmap.runtime")
+_log = telemetry.logger("eventmap.runtime")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class ProcessEnvironment:
             failure = await self._start("", "init")
             if failure is None:
                 self.init_duration_s = elapsed_s() - started
-                _log.debug(telemetry.ENVIRONMENT_INITIALIZED, extra=self._fields("", init_s=self.init_duration_s))
+                _log.debug(telemetry.ENVIRONMENT_INITIALIZED, **self._fields("", init_s=self.init_duration_s))
             return failure
         self._report_init(timeout_s, "", "init", "timeout", None)
         return function_error(error_object.of_timeout("", timeout_s), timed_out=True)
@@ -115,7 +114,7 @@ class ProcessEnvironment:
             with anyio.move_on_after(_GRACE_S):
                 await child.wait_ended()
             await _kill(child)
-        _log.debug(telemetry.ENVIRONMENT_STOPPED, extra=self._fields(""))
+        _log.debug(telemetry.ENVIRONMENT_STOPPED, **self._fields(""))
 
     async def _start(self, request_id: str, phase: report.Phase) -> FunctionError | None:
         """Spawn and await Init; returns why it failed, and is then reset again, as when it is cancelled."""
@@ -183,7 +182,7 @@ class ProcessEnvironment:
             self._peak_bytes = child.max_memory_used_bytes()
             with anyio.CancelScope(shield=True):
                 await _kill(child)
-            _log.debug(telemetry.ENVIRONMENT_KILLED, extra=self._fields(child.output.request_id))
+            _log.debug(telemetry.ENVIRONMENT_KILLED, **self._fields(child.output.request_id))
 
     def _report_end(self, request_id: str, status: int) -> FunctionError:
         known = (
@@ -206,7 +205,7 @@ class ProcessEnvironment:
     ) -> None:
         _log.warning(
             telemetry.ENVIRONMENT_INIT_FAILED,
-            extra=self._fields(request_id, phase=phase, status=status, error_type=error_type),
+            **self._fields(request_id, phase=phase, status=status, error_type=error_type),
         )
         if self._log.enabled:
             line = report.init_report(duration_s, phase, status, error_type)

@@ -111,7 +111,7 @@ class MemorySqs:
         Rules: SQS-66, SQS-68, SQS-69, SQS-72, SQS-128, SQS-130.
         """
         await anyio.lowlevel.checkpoint()
-        return self.add_queue(name, attributes).url
+        return self.add_queue(name, attributes)
 
     async def delete_queue(self, queue_url: str) -> None:
         """Forget the queue and its messages; long polls under way end with QueueNotFound."""
@@ -210,8 +210,11 @@ class MemorySqs:
 
     # For tests: synchronous, and usable before and after the loop runs.
 
-    def add_queue(self, name: str, attributes: Mapping[str, str] | None = None) -> QueueState:
-        """`create_queue` without the waiting."""
+    def add_queue(self, name: str, attributes: Mapping[str, str] | None = None) -> str:
+        """`create_queue` without the waiting; returns the URL."""
+        return self._add(name, attributes).url
+
+    def _add(self, name: str, attributes: Mapping[str, str] | None) -> QueueState:
         given = dict(attributes or {})
         if not _QUEUE_NAME.fullmatch(name) or name.endswith(".fifo") != (given.get("FifoQueue") == "true"):
             raise SourceError(

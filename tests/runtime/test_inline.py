@@ -262,8 +262,9 @@ async def test_inv_33_a_stuck_thread_is_answered_at_once_and_keeps_its_slot(capl
                 await anyio.sleep(0.01)
             assert returned(await runtime.invoke(event())) is True
 
-    logged = {record.message: record for record in caplog.records}
-    assert 'isolation="process"' in logged[telemetry.ENVIRONMENT_STUCK].advice  # type: ignore[attr-defined]
+    logged = {record.eventmap_event: record for record in caplog.records}  # type: ignore[attr-defined]
+    stuck = logged[telemetry.ENVIRONMENT_STUCK].eventmap_fields  # type: ignore[attr-defined]
+    assert 'isolation="process"' in stuck["advice"]
     assert telemetry.INVOCATION_TIMED_OUT in logged
 
 
@@ -310,8 +311,9 @@ async def test_a_failure_is_logged_once_without_its_payload(caplog: pytest.LogCa
         async with running(fail) as runtime:
             await runtime.invoke(event(), request_id=REQUEST_ID)
 
-    (record,) = [record for record in caplog.records if record.message == telemetry.INVOCATION_FAILED]
-    assert (record.levelname, record.error_type, record.request_id) == ("WARNING", "ValueError", REQUEST_ID)  # type: ignore[attr-defined]
+    (record,) = [record for record in caplog.records if record.message.startswith(telemetry.INVOCATION_FAILED)]
+    fields = record.eventmap_fields  # type: ignore[attr-defined]
+    assert (record.levelname, fields["error_type"], fields["request_id"]) == ("WARNING", "ValueError", REQUEST_ID)
     assert "secret" not in str([vars(each) for each in caplog.records])
 
 

@@ -40,7 +40,7 @@ def queue(sqs: MemorySqs, name: str = "orders", **attributes: object) -> Queue:
     given = {key: value if isinstance(value, str) else json.dumps(value) for key, value in attributes.items()}
     if name.endswith(".fifo"):
         given["FifoQueue"] = "true"
-    return Queue(sqs, name, sqs.add_queue(name, given).url)
+    return Queue(sqs, name, sqs.add_queue(name, given))
 
 
 def redrive(dead_letters: str, receives: int) -> str:
