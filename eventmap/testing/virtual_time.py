@@ -19,7 +19,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar, TypeVarTuple
+from typing import Any, Final, TypeVar, TypeVarTuple, cast
 
 import anyio.to_thread
 
@@ -65,6 +65,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         self._outside_work = 0
         self._processes: list[asyncio.BaseTransport] = []
+        self._threads: anyio.CapacityLimiter | None = None
         self._jumping = _JumpingSelector(self._is_outside_work, self._describe_tasks)
         super().__init__(self._jumping)
 
@@ -110,6 +111,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._processes.append(transport)
         return transport, protocol
 
+    async def watch_threads(self) -> None:
+        """Let threads of `anyio.to_thread` hold the clock; only a task of the loop can find out who counts them."""
+        self._threads = anyio.to_thread.current_default_thread_limiter()
+
     def _forget_job(self, _future: asyncio.Future[Any]) -> None:
         self._outside_work -= 1
 
@@ -120,7 +125,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
             self._processes = [process for process in self._processes if _is_running(process)]
             if self._processes:
                 return True
-        return anyio.to_thread.current_default_thread_limiter().borrowed_tokens > 0
+        return self._threads is not None and self._threads.borrowed_tokens > 0
 
     def _describe_tasks(self) -> str:
         return "; ".join(sorted(_describe(task) for task in asyncio.all_tasks(self))) or "no task is left"
@@ -133,6 +138,7 @@ def run_in_virtual_time(async_fn: Callable[..., Awaitable[T]], *args: Any) -> T:
     """
 
     async def main() -> T:
+        await cast(VirtualTimeLoop, asyncio.get_running_loop()).watch_threads()
         return await async_fn(*args)
 
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:

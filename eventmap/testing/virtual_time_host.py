@@ -59,6 +59,7 @@ class VirtualTimeHost:
             raise
 
     async def _serve(self) -> None:
+        await self.loop.watch_threads()
         while True:
             work, answer = await self._work.get()
             try:
