@@ -291,7 +291,8 @@ class QueueState:
         while self._echoing and len(taken) < limit:
             message = self._echoing.pop()
             count = message.receive_count - message.received_elsewhere
-            if message.state is _IN_FLIGHT and (redrive is None or count < redrive.max_receive_count):
+            is_due = redrive is None or count < redrive.max_receive_count
+            if message.state is _IN_FLIGHT and is_due and message not in taken:  # it may have been rolled for twice
                 taken.append(message)
         return taken
 
