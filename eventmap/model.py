@@ -23,7 +23,7 @@ class Record:
     body: JsonObject  #: the AWS-shaped element of `Records`
     receipt: str  #: opaque, for the source only
     receive_count: int  #: 1 on the first delivery
-    received_at: float  #: seconds on the loop's clock, taken before the receive was sent, so never too late
+    received_at: float  #: seconds on the loop's clock; a second early rather than late
     group: str | None = None  #: message group of a FIFO queue; None on a standard queue, whatever its attributes say
     sequence: int = 0  #: place within the group; 0 on a standard queue
     size_bound: int = 0  #: no encoding of `body` is longer than this many bytes; 0 = not known, encode to learn

@@ -161,8 +161,8 @@ async def running(
 ) -> AsyncIterator[Running]:
     """Run the mappings for the length of the block, then drain.
 
-    Everything is checked before the first receive. Raises: ConfigurationError, SourceError. Cancelling the block drains
-    within the budget; cancelling again from outside is not waited for.
+    Everything is checked before the first receive. Raises: ConfigurationError, SourceError, and what the block raises,
+    as it is. Cancelling the block drains within the budget; cancelling again from outside is not waited for.
     """
     settings = settings or Settings()
     by_name = {function.function_name: function for function in functions}
@@ -193,15 +193,26 @@ async def running(
         )
         if settings.warm and (errors := await service.warm()):
             raise FunctionNotInitialized({name: _read(error) for name, error in errors.items()})
+        raised: Exception | None = None
         async with anyio.create_task_group() as tasks:
-            for each in service._mappings:
-                await tasks.start(each.loop.run)
+            tasks.start_soon(_keep_polling, [each.loop for each in service._mappings])
             try:
                 yield service
+            except Exception as error:  # the caller's own: raised below, where no group wraps it
+                raised = error
             finally:
                 with anyio.CancelScope(shield=True):  # bounded by the budget
                     await service.drain()
-                tasks.cancel_scope.cancel()
+        if raised is not None:
+            raise raised
+
+
+async def _keep_polling(loops: Sequence[MappingLoop]) -> None:
+    """Run the loops until each is drained. Whoever is cancelled around them still drains them first."""
+    with anyio.CancelScope(shield=True):
+        async with anyio.create_task_group() as tasks:
+            for loop in loops:
+                tasks.start_soon(loop.run)
 
 
 def _read(error: FunctionError) -> tuple[str, str, list[str]]:

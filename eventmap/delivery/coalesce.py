@@ -12,12 +12,14 @@ Entry = TypeVar("Entry")
 
 BATCH_LIMIT = 10  # entries in one DeleteMessageBatch or ChangeMessageVisibilityBatch (SQS-62)
 LINGER_S = 0.005
+USELESS_LINGERS = 3  # in a row, after which only every sixteenth call waits for company
 
 
 class Coalescer(Generic[Entry]):
     """Feeds `send` with up to ten entries a call, from several workers so that one slow call holds up no other.
 
-    A worker that finds fewer than ten waits a few milliseconds for company. `send` must not raise but on cancellation.
+    A worker that finds fewer than ten waits a few milliseconds for company, unless company has stopped coming.
+    `send` must not raise but on cancellation.
     """
 
     def __init__(self, send: Callable[[list[Entry]], Awaitable[None]], *, workers: int) -> None:
@@ -28,6 +30,7 @@ class Coalescer(Generic[Entry]):
         self._lingering = False
         self._filled = anyio.Event()
         self._hurried = False
+        self._useless = 0  # lingers in a row that brought no company
 
     def put(self, entry: Entry) -> None:
         self._waiting.append(entry)
@@ -51,7 +54,7 @@ class Coalescer(Generic[Entry]):
     async def _work(self) -> None:
         while True:
             await self._arrival()
-            if len(self._waiting) < BATCH_LIMIT and not self._hurried:
+            if len(self._waiting) < BATCH_LIMIT and self._may_linger():
                 if self._lingering:  # another worker already waits for these to become ten
                     await self._filled.wait()
                     continue
@@ -66,7 +69,16 @@ class Coalescer(Generic[Entry]):
                 self._wake = anyio.Event()
             await self._wake.wait()
 
+    def _may_linger(self) -> bool:
+        if self._hurried:
+            return False
+        if self._useless < USELESS_LINGERS or self._lingering:
+            return True
+        self._useless += 1
+        return self._useless % 16 == 0
+
     async def _linger(self) -> None:
+        found = len(self._waiting)
         self._lingering = True
         self._filled = anyio.Event()
         try:
@@ -75,3 +87,4 @@ class Coalescer(Generic[Entry]):
         finally:
             self._lingering = False
             self._filled.set()
+        self._useless = 0 if len(self._waiting) > found else self._useless + 1

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import anyio
+from anyio.abc import TaskGroup
 
 from eventmap import telemetry
 from eventmap.clock import elapsed_s
@@ -53,22 +55,44 @@ class Delivery:
         self._ledger = ledger
         self._slots = slots
         self._statistics = statistics
-        self._stopping = False
+        self._stopping = anyio.Event()
+        self._abandoned = False
         self._idle = anyio.Event()
+        self._workers_waiting: list[asyncio.Future[Batch]] = []  # as many at most as there are slots
         self._log = telemetry.logger("eventmap.delivery").bind(
             mapping=mapping.event_source_arn, function=mapping.function_name
         )
         self.order = GroupOrder() if queue_settings.fifo else None
 
     def stop_retrying(self) -> None:
-        """The drain has begun: a batch that is refused now is given back instead of tried again."""
-        self._stopping = True
+        """The drain has begun: a refused batch is tried once more, at once, and then given back."""
+        self._stopping.set()
+
+    def abandon(self) -> None:
+        """The drain is over: what still ends, in the instant before it is cut off, settles nothing any more."""
+        self._abandoned = True
 
     async def idle(self) -> None:
         """Wait until no batch is under way."""
         while self._statistics.running:
             self._idle = anyio.Event()
             await self._idle.wait()
+
+    def begin(self, batch: Batch, tasks: TaskGroup) -> None:
+        """`start` a batch and `deliver` it in `tasks`, in a task that has nothing else to do or in a new one."""
+        self.start(batch)
+        if self._workers_waiting:
+            self._workers_waiting.pop().set_result(batch)  # a third of the price of a task
+        else:
+            tasks.start_soon(self._keep_delivering, batch)
+
+    async def _keep_delivering(self, batch: Batch) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self.deliver(batch)
+            handed_over: asyncio.Future[Batch] = loop.create_future()
+            self._workers_waiting.append(handed_over)
+            batch = await handed_over
 
     def start(self, batch: Batch) -> None:
         """Count the batch as running; called in the same breath as its task is started, so that order holds."""
@@ -111,12 +135,13 @@ class Delivery:
                 self._queue.visibility_timeout_s,
                 random.random(),
             )
-            if wait is None or self._stopping:
+            if wait is None or self._stopping.is_set():
                 return response
-            await anyio.sleep(wait)
+            with anyio.move_on_after(wait):
+                await self._stopping.wait()
 
     def _settlement(self, batch: Batch, outcome: Outcome) -> Settlement:
-        if isinstance(outcome, Throttled) and self._stopping:
+        if isinstance(outcome, Throttled) and self._stopping.is_set():
             self._statistics.released += len(batch.records)
             return Settlement((), tuple((record, 0.0) for record in batch.records))
         return queue.settle(batch, outcome, self._mapping.retry_backoff_s)
@@ -124,7 +149,7 @@ class Delivery:
     def _finish(self, batch: Batch, settlement: Settlement | None) -> None:
         """Carry the settlement out and free the slot. None = cancelled in the middle: nothing is known."""
         failed: list[tuple[Record, float]] = []
-        if settlement is not None:
+        if settlement is not None and not self._abandoned:
             for record, wait_s in settlement.retry:
                 failed.append((record, self._come_back(record, wait_s)))
             self._ledger.done(settlement.done)

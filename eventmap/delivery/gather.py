@@ -23,7 +23,7 @@ from eventmap.rules.batching import BatchRoom
 from eventmap.rules.queue import FLUSH_MARGIN_S, LONG_POLL_S, RECEIVE_LIMIT
 
 GATHERERS_LIMIT = 50
-RECEIVES_AT_ONCE = 10  # by one gatherer; one until a receive comes back full, then twice as many each round
+RECEIVES_AT_ONCE = 10  # by all gatherers; one each until a receive comes back full, then twice as many each round
 
 
 class Gatherer:
@@ -81,7 +81,7 @@ class Gatherer:
                         if not reserved.take():
                             (await self._slots.reserve(1, urgent=True)).take()
                         await self._send(room, tasks)
-                    elif not only_one and not room.records:
+                    elif self._gatherers > 1 and not room.records:  # counted now: one of them has to stay
                         break
                 finally:
                     reserved.give_back()
@@ -111,12 +111,14 @@ class Gatherer:
         receives = 1
         if not self._stow(waiting, room):
             return
+        was_empty = True
         while not room.full and not self._stopping:
             now = elapsed_s()
-            if not room.records:
-                if now >= began_at + self._window_s and not may_idle:
-                    return
+            if not room.records and not may_idle and now >= began_at + self._window_s:
+                return
+            if was_empty:  # the first records, too, belong to the window they came in
                 began_at += math.floor((now - began_at) / self._window_s) * self._window_s
+                was_empty = not room.records
             left_s = began_at + self._window_s - now
             if room.records:
                 left_s = min(left_s, self._patience_s(room, now))
@@ -125,7 +127,7 @@ class Gatherer:
             wait_s = LONG_POLL_S if not room.records and may_idle else min(LONG_POLL_S, math.floor(left_s))
             received, full = await self._round(receives, self._batch_size - len(room.records), wait_s)
             waiting.extend(received)
-            receives = min(RECEIVES_AT_ONCE, receives * 2) if full else 1
+            receives = min(max(1, RECEIVES_AT_ONCE // self._gatherers), receives * 2) if full else 1
             if not self._stow(waiting, room):
                 return
             if wait_s == 0 and not received and not room.full:

@@ -48,6 +48,7 @@ class Intake:
         self._passes = passes
         self._order = order
         self._failures = 0  # in a row, over all receives of the mapping
+        self._kept_back: list[Record] | None = None  # while the receives under way end; None = not stopping
         self._log = telemetry.logger("eventmap.delivery").bind(mapping=mapping)
 
     async def take(self, count: int, wait_s: int) -> tuple[list[Record], int]:
@@ -98,9 +99,21 @@ class Intake:
 
     def release(self, records: Sequence[Record]) -> None:
         """Give back what will not be started: visible again at once (SQS-144)."""
+        if self._kept_back is not None:
+            self._kept_back.extend(records)
+            return
         self._statistics.released += len(records)
         for record in records:
             self._ledger.retry(record, 0.0)
+
+    def stop(self) -> None:
+        """Keep back what is to be given back, until `stopped`: our own receives under way would catch it again."""
+        self._kept_back = []
+
+    def stopped(self) -> None:
+        """No receive is under way any more. Calling it twice is fine."""
+        kept_back, self._kept_back = self._kept_back or [], None
+        self.release(kept_back)
 
     async def _failed(self) -> tuple[list[Record], int]:
         self._failures += 1

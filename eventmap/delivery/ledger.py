@@ -170,6 +170,8 @@ class Ledger:
         """Forget what is left, at the end of a drain; returns how many messages will come back by themselves."""
         left = len(self._entries)
         self._entries.clear()
+        self._settled = 0
+        self._relieved.set()
         self._statistics.in_flight = 0
         return left
 
@@ -279,12 +281,13 @@ class Ledger:
         now = elapsed_s()
         for index, entry in enumerate(entries):
             failure = failures.get(index)
-            if failure is None:
+            replaced = entry.receipt != receipts[index]
+            if failure is None and not (replaced and entry.under_way is _Wish.DELETE):
                 self._confirmed(entry, now)
-            elif failure is EntryFailure.RECEIPT_LOST and entry.receipt == receipts[index]:
+            elif failure is EntryFailure.RECEIPT_LOST and not replaced:
                 entry.lost = True
                 self._given_up(entry)
-            else:
+            else:  # "deleted" by a receipt that was replaced meanwhile may mean nothing (SQS-67)
                 again.append(entry)
         if again:
             await self._send_again(again)

@@ -66,7 +66,7 @@ class MappingLoop:
             mapping=name,
         )
         self._delivery = Delivery(mapping, queue, invoke, ledger=self._ledger, slots=slots, statistics=self.statistics)
-        intake = Intake(
+        self._intake = intake = Intake(
             source.receive,
             ledger=self._ledger,
             statistics=self.statistics,
@@ -127,14 +127,17 @@ class MappingLoop:
         They come back when their visibility ends. Draining twice is fine.
         """
         self._poller.stop()
-        self._delivery.stop_retrying()
+        self._intake.stop()
         with anyio.move_on_after(ABSORB_S):
             await self._polled.wait()
         self._polling.cancel()
         await self._polled.wait()
+        self._intake.stopped()
+        self._delivery.stop_retrying()
         with anyio.move_on_after(budget_s):
             await self._delivery.idle()
             await self._ledger.confirmed()
+        self._delivery.abandon()
         left = self._ledger.abandon()
         self._log.info(telemetry.MAPPING_DRAINED, left=left, done=self.statistics.done)
         self._drained.set()

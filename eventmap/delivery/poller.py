@@ -90,8 +90,7 @@ class Poller:
                     groups = {record.group for record in batch.records}
                     self._intake.release([record for record in records if record.group in groups])
                     records = [record for record in records if record.group not in groups]
-                self._delivery.start(batch)
-                tasks.start_soon(self._delivery.deliver, batch)
+                self._delivery.begin(batch, tasks)
         finally:
             lending.cancel()
             reserved.give_back()

@@ -32,7 +32,9 @@ def install() -> None:
 class _ToStandardOutput(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            sys.stdout.write(self.format(record))
+            text = self.format(record)
+            # A traceback is put behind the message's own newline and brings none.
+            sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
         # As every logging handler: a record that cannot be written must not fail the code that logged it.
         except Exception:
             self.handleError(record)

@@ -21,6 +21,7 @@ from eventmap.model import EntryFailure, JsonObject, JsonValue, Record
 RawMessage = dict[str, Any]
 """One element of `Messages` as on SQS' JSON wire; binary values are base64 text."""
 
+_ANSWER_S = 1.0  # an answer is seldom under way for longer; the heartbeat's margin covers the rest
 _LOST_RECEIPT_CODES = frozenset(
     {
         "ReceiptHandleIsInvalid",
@@ -131,13 +132,15 @@ class SqsSource:
 
         Returns (records, messages returned); a message whose MD5 does not match is logged and left in the queue.
         """
-        received_at = elapsed_s()
+        sent_at = elapsed_s()
         messages = await self._api.receive_message(
             self._queue.url,
             max_number_of_messages=count,
             wait_time_seconds=wait_s,
             visibility_timeout=self._visibility_timeout,
         )
+        # A long poll took its messages just before it answered; before it was sent, it cannot have taken any.
+        received_at = max(sent_at, elapsed_s() - _ANSWER_S)
         records = []
         for message in messages:
             if damage := damaged(message):

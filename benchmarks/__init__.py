@@ -1,0 +1,1 @@
+"""How fast eventmap is: one file per figure. `python -m benchmarks --help`; docs/performance.md says what they mean."""
