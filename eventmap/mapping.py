@@ -109,7 +109,7 @@ class EventSourceMapping:
 
     def _check_response_types(self) -> None:
         types = self.function_response_types
-        if isinstance(types, str) or any(kind != REPORT_BATCH_ITEM_FAILURES for kind in types) or len(types) > 1:
+        if not isinstance(types, list | tuple) or list(types) not in ([], [REPORT_BATCH_ITEM_FAILURES]):
             raise InvalidParameterValue(
                 f"functionResponseTypes may be empty or [{REPORT_BATCH_ITEM_FAILURES!r}], not {types!r}"
             )

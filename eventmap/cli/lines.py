@@ -1,0 +1,31 @@
+"""The file of messages a user names, read and checked before anything is sent."""
+
+from __future__ import annotations
+
+import sys
+
+from eventmap.cli.failure import Misuse, reason_of
+from eventmap.errors import InvalidParameterValue
+
+
+def read_lines(file: str) -> list[bytes]:
+    """All lines of a file, or of standard input for "-". Raises: Misuse naming the file."""
+    try:
+        if file == "-":
+            return sys.stdin.buffer.readlines()
+        with open(file, "rb") as opened:
+            return opened.readlines()
+    except OSError as error:
+        raise Misuse(f"the messages cannot be read: {reason_of(error)}") from None
+
+
+def check_lines(lines: list[bytes], file: str, *, fifo: bool) -> None:
+    """Raises: Misuse naming the file and the line that is no message for such a queue."""
+    from eventmap.local.lines import parse_line
+
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                parse_line(line, number, fifo=fifo)
+            except InvalidParameterValue as error:
+                raise Misuse(f"{'standard input' if file == '-' else file}, {error}") from None
