@@ -174,6 +174,8 @@ async def _endpoint_and_region(session: Any, settings: AwsSettings) -> tuple[str
     if region is None and is_loopback(endpoint_url):
         region = LOCAL_REGION
     if region is None:
+        if settings.credentials is None:  # who has neither, lacks the credentials first
+            await ProviderCredentials(session, instance_role=True).current()
         raise ConfigurationError(
             "no AWS region known: give --region, set AWS_REGION or AWS_DEFAULT_REGION, "
             "or name the queue by its URL or ARN"

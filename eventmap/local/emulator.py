@@ -38,7 +38,8 @@ async def embedded_emulator() -> AsyncIterator[str]:
     """Run the emulator for the length of the block; yields its endpoint URL.
 
     Its queues live in its memory and end with it. Any credentials do.
-    Raises: LocalEmulatorError if it is not installed or did not start; says what it printed last.
+    Raises: LocalEmulatorError if it is not installed, did not start or died, which cancels the block; says what it
+    printed last.
     """
     if importlib.util.find_spec("ministack") is None:
         raise LocalEmulatorError("the embedded emulator is not installed: pip install 'eventmap[local]'")
@@ -49,11 +50,29 @@ async def embedded_emulator() -> AsyncIterator[str]:
         process = await anyio.open_process(
             [sys.executable, "-P", str(_CHILD)], stderr=log, env=environment, start_new_session=True
         )
+        died: LocalEmulatorError | None = None
+        raised: Exception | None = None
         try:
-            yield await _announced(process, log)
+            endpoint_url = await _announced(process, log)
+            async with anyio.create_task_group() as tasks:
+
+                async def notice_death() -> None:
+                    nonlocal died
+                    await process.wait()
+                    died = LocalEmulatorError(f"the embedded emulator has died; it printed: {_printed(log)}")
+                    tasks.cancel_scope.cancel()
+
+                tasks.start_soon(notice_death)
+                try:
+                    yield endpoint_url
+                except Exception as error:  # the caller's own: raised below, where no group wraps it
+                    raised = error
+                tasks.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
                 await _stop(process)
+        if died or raised:
+            raise died or raised  # type: ignore[misc]  # one of them is an exception
 
 
 async def _announced(process: Process, log: IO[bytes]) -> str:
@@ -63,10 +82,13 @@ async def _announced(process: Process, log: IO[bytes]) -> str:
         with anyio.fail_after(START_DEADLINE_S):
             line = await BufferedByteReceiveStream(process.stdout).receive_until(b"\n", 200)
     except (TimeoutError, anyio.EndOfStream, anyio.IncompleteRead, anyio.DelimiterNotFound) as error:
-        log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_SHOWN_BYTES))
-        printed = log.read().decode(errors="replace").strip()
-        raise LocalEmulatorError(f"the embedded emulator did not start; it printed: {printed or 'nothing'}") from error
+        raise LocalEmulatorError(f"the embedded emulator did not start; it printed: {_printed(log)}") from error
     return line.decode().strip()
+
+
+def _printed(log: IO[bytes]) -> str:
+    log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_SHOWN_BYTES))
+    return log.read().decode(errors="replace").strip() or "nothing"
 
 
 async def _stop(process: Process) -> None:

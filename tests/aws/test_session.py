@@ -59,6 +59,13 @@ async def test_no_credentials_for_a_real_endpoint_are_refused() -> None:
 async def test_no_region_is_refused() -> None:
     """Without a region there is no endpoint, and the message names the option."""
     with pytest.raises(ConfigurationError, match="--region"):
+        async with open_wire(AwsSettings(credentials=LOCAL_CREDENTIALS)):
+            pass
+
+
+async def test_neither_region_nor_credentials_asks_for_credentials_first() -> None:
+    """A machine without any AWS settings is told about --local, not about regions."""
+    with pytest.raises(CredentialsNotFound, match="--local"):
         async with open_wire(AwsSettings()):
             pass
 

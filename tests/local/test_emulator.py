@@ -159,3 +159,21 @@ async def test_an_emulator_that_does_not_start_says_what_it_printed(
             pass
 
     assert not any(temporary.iterdir())
+
+
+async def test_an_emulator_that_dies_cancels_the_work_and_says_so() -> None:
+    """A worker must not poll a server for ever that is no longer there."""
+    with pytest.raises(LocalEmulatorError, match="has died"), anyio.fail_after(DEADLINE_S):
+        async with embedded_emulator() as endpoint_url:
+            assert await is_listening(endpoint_url)
+            os.kill(child_called("emulator_child.py"), signal.SIGKILL)
+            await anyio.sleep_forever()
+
+
+def child_called(script: str) -> int:
+    """The process id of our child that runs `script`."""
+    for children in Path(f"/proc/{os.getpid()}/task").glob("*/children"):
+        for pid in children.read_text().split():
+            if script in Path(f"/proc/{pid}/cmdline").read_text():
+                return int(pid)
+    raise AssertionError(f"no child runs {script}")
