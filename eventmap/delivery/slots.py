@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import anyio
 import anyio.lowlevel
 
-_YIELDS = 2  # turns of the loop a woken receive leaves to others that are just ending; costs no time
+_YIELDS = 1  # turns of the loop a woken receive leaves to others that are just ending; costs no time
 
 
 class FunctionSlots:
