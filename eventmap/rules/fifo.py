@@ -7,10 +7,14 @@ nothing overtakes an earlier message that failed here and has yet to come back:
     arrives ─▶ group runs here?            ─▶ hand back for a while
             ─▶ an earlier one is owed?     ─▶ hand back until that one is visible; the second time, believe the queue
             ─▶ otherwise                   ─▶ admitted, in sequence order
+
+Some servers number at random. Messages nobody has received before come in their true order on every server: where
+their numbers do not rise, the order in which we saw them first counts instead.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -19,7 +23,7 @@ from eventmap.model import Record
 
 RUNNING_GROUP_WAIT_S: Final = 2  #: how long a message of a running group is handed back for
 OWED_GRACE_S: Final = 2.0  #: an earlier message this long overdue is someone else's, or in the dead-letter queue
-_OWED_GROUPS_LIMIT: Final = 10_000  #: beyond it, overdue debts are forgotten
+_OWED_LIMIT: Final = 10_000  #: groups; beyond it, overdue debts are forgotten
 
 
 class GroupOrder:
@@ -27,8 +31,11 @@ class GroupOrder:
 
     def __init__(self) -> None:
         self._running: dict[str, int] = {}
-        self._owed: dict[str, dict[str, tuple[int, float]]] = {}  # group -> item id -> (sequence, visible again at)
+        self._owed: dict[str, dict[str, tuple[int, float]]] = {}  # group -> item id -> (place, visible again at)
         self._handed_back: set[str] = set()
+        self._numbers_rise = True
+        self._numbers = itertools.count()
+        self._seen: dict[str, int] = {}  # item id -> our own number, of what is here or may come back
 
     def admit(self, records: Sequence[Record], now: float) -> tuple[list[Record], list[tuple[Record, int]]]:
         """Split what was received into (what may start, in order; what to hand back and for how many seconds)."""
@@ -41,7 +48,8 @@ class GroupOrder:
             if group in self._running:
                 returned.extend((member, RUNNING_GROUP_WAIT_S) for member in members)
                 continue
-            members.sort(key=lambda member: member.sequence)
+            self._check_numbers(members)
+            members.sort(key=self._place)
             for member in members:
                 wait = self._wait(group, member, now)
                 if wait is None:
@@ -50,15 +58,32 @@ class GroupOrder:
                     returned.append((member, wait))
         return admitted, returned
 
+    def _check_numbers(self, arrived: Sequence[Record]) -> None:
+        """Stop believing the server's numbers once they contradict the order of arrival, for good."""
+        fresh = [member.sequence for member in arrived if member.receive_count == 1]
+        if not self._numbers_rise or fresh == sorted(fresh):
+            return
+        self._numbers_rise = False
+        for owed in self._owed.values():
+            for item_id, (_, due) in owed.items():
+                self._seen[item_id] = number = next(self._numbers)
+                owed[item_id] = (number, due)
+
+    def _place(self, record: Record) -> int:
+        if self._numbers_rise:
+            return record.sequence
+        return self._seen.setdefault(record.item_id, next(self._numbers))
+
     def _wait(self, group: str, record: Record, now: float) -> int | None:
         owed = self._owed.get(group)
         if not owed:
             return None
         owed.pop(record.item_id, None)
-        earlier = [due for sequence, due in owed.values() if sequence < record.sequence and now < due + OWED_GRACE_S]
+        place = self._place(record)
+        earlier = [due for other, due in owed.values() if other < place and now < due + OWED_GRACE_S]
         if not earlier or record.item_id in self._handed_back:
             self._handed_back.discard(record.item_id)
-            if not any(sequence > record.sequence for sequence, _ in owed.values()):
+            if not any(other > place for other, _ in owed.values()):
                 del self._owed[group]
             return None
         self._handed_back.add(record.item_id)
@@ -69,15 +94,20 @@ class GroupOrder:
         for group in {record.group or "" for record in records}:
             self._running[group] = self._running.get(group, 0) + 1
 
-    def finished(self, records: Iterable[Record], failed: Iterable[tuple[Record, float]], now: float) -> None:
+    def finished(self, records: Sequence[Record], failed: Sequence[tuple[Record, float]], now: float) -> None:
         """That batch has ended; `failed` are those of it that will come back, and when they are visible again."""
         for group in {record.group or "" for record in records}:
             self._running[group] -= 1
             if not self._running[group]:
                 del self._running[group]
         for record, due in failed:
-            self._owed.setdefault(record.group or "", {})[record.item_id] = (record.sequence, due)
-        if len(self._owed) > _OWED_GROUPS_LIMIT:
+            self._owed.setdefault(record.group or "", {})[record.item_id] = (self._place(record), due)
+        if not self._numbers_rise:
+            coming_back = {record.item_id for record, _ in failed}
+            for record in records:
+                if record.item_id not in coming_back:
+                    self._seen.pop(record.item_id, None)
+        if max(len(self._owed), len(self._seen)) > _OWED_LIMIT:
             self._forget_overdue(now)
 
     def _forget_overdue(self, now: float) -> None:
@@ -86,4 +116,5 @@ class GroupOrder:
             for group, owed in self._owed.items()
             if any(now < due + OWED_GRACE_S for _, due in owed.values())
         }
+        self._seen = {item_id: place for owed in self._owed.values() for item_id, (place, _) in owed.items()}
         self._handed_back.clear()
