@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 from aws_lambda_powertools.utilities.data_classes import SQSEvent
+from aws_lambda_powertools.utilities.parser.models import SqsModel
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -175,6 +176,26 @@ def test_sqs_116_125_126_damage_is_noticed() -> None:
     assert damaged(good | {"Body": "Test message!"}) == "the body does not match MD5OfBody"
     assert damaged(good | {"MD5OfBody": None}) == "the body does not match MD5OfBody"
     assert damaged(good | {"MD5OfMessageAttributes": "0" * 32}) == "the attributes do not match MD5OfMessageAttributes"
+
+
+@pytest.mark.virtual_time
+async def test_sqs_110_to_124_powertools_parses_the_event(memory_sqs: MemorySqs) -> None:
+    """SQS-110..124: a strict parser accepts every record, with attributes and without, and finds what was sent."""
+    orders = queue(memory_sqs, "orders")
+    cover = {"DataType": "Binary.png", "BinaryValue": base64.b64encode(b"\x00\xff").decode()}
+    entries = [{"MessageBody": "plain"}, {"MessageBody": "{}", "MessageAttributes": {**ATTRIBUTES, "Cover": cover}}]
+    assert await memory_sqs.send_message_batch(orders.url, entries) == {}
+    handler = Handler()
+
+    async with working(memory_sqs, handler) as running:
+        await running.until_empty()
+
+    event = json.loads(json.dumps({"Records": handler.invocations[0].records}))
+    plain, full = SqsModel.model_validate(event).Records
+    assert (plain.body, plain.messageAttributes, plain.md5OfMessageAttributes) == ("plain", {}, None)
+    assert full.messageAttributes["Author"].stringValue == "John Grisham"
+    assert full.messageAttributes["Cover"].binaryValue == cover["BinaryValue"]
+    assert (full.eventSource, full.awsRegion, full.attributes.ApproximateReceiveCount) == ("aws:sqs", "us-east-1", "1")
 
 
 @pytest.mark.virtual_time
