@@ -41,7 +41,7 @@ CASES = [
     ("run handlres:handler --sqs q", 1, "did you mean 'handlers'?"),
     ("run handlers:handlr --sqs q", 1, "did you mean 'handler'?"),
     ("run handlers:json.decoder --sqs q", 1, "is of type module: neither a handler nor an App"),
-    ("run handlers:handler --sqs q", 1, "no AWS region known: give --region"),
+    ("run handlers:handler --sqs q", 1, "no AWS credentials found"),
     ("run handlers:handler --sqs q --region eu-west-1", 1, "or add --local to run against the embedded emulator"),
     ("run handlers:handler --sqs q --region eu-west-1 --profile x", 1, "x"),
     ("run handlers:handler --sqs q --endpoint-url ftp://x", 2, "not of the form http(s)://HOST"),
