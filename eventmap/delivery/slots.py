@@ -14,9 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import anyio
-import anyio.lowlevel
-
-_YIELDS = 1  # turns of the loop a woken receive leaves to others that are just ending; costs no time
 
 
 class FunctionSlots:
@@ -114,15 +111,6 @@ class MappingSlots:
                 function._waiters.remove(waiter)
             raise
         # One was granted; the rest is counted on waking: what ended in the same moment makes one full receive.
-        try:
-            for _ in range(_YIELDS):
-                if function._free_for(self) >= upto - 1:
-                    break
-                await anyio.lowlevel.checkpoint()
-        except BaseException:
-            self._waking -= 1
-            self.release()
-            raise
         self._waking -= 1
         more = max(0, min(upto - 1, function._free_for(self)))
         function._hold(self, more)

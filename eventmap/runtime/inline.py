@@ -131,13 +131,12 @@ class InlineEnvironment:
         call = functools.partial(contextvars.copy_context().run, self._call_keeping_exit, text, context)
         job = self._loop.run_in_executor(self._thread, call)
         try:
-            await asyncio.wait((job,))  # unlike awaiting the job, does not cancel it with us
+            result = await asyncio.shield(job)  # unlike awaiting the job, does not cancel it with us
         except asyncio.CancelledError:
             if not job.done():
                 self.unfinished = job
                 job.add_done_callback(self._came_back)
             raise
-        result = job.result()
         if isinstance(result, _Raised):
             raise result.error
         return result
