@@ -14,6 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import anyio
+import anyio.lowlevel
+
+_YIELDS = 1  # turns of the loop a woken receive leaves to others that are just ending; costs no time
 
 
 class FunctionSlots:
@@ -111,6 +114,15 @@ class MappingSlots:
                 function._waiters.remove(waiter)
             raise
         # One was granted; the rest is counted on waking: what ended in the same moment makes one full receive.
+        try:
+            for _ in range(_YIELDS):
+                if function._free_for(self) >= upto - 1:
+                    break
+                await anyio.lowlevel.checkpoint()
+        except BaseException:
+            self._waking -= 1
+            self.release()
+            raise
         self._waking -= 1
         more = max(0, min(upto - 1, function._free_for(self)))
         function._hold(self, more)
