@@ -106,7 +106,7 @@ class FunctionNotInitialized(EventmapError):
 
     def __init__(self, errors: Mapping[str, tuple[str, str, Sequence[str]]]) -> None:
         super().__init__("; ".join(f"{name} cannot Init: {kind}: {said}" for name, (kind, said, _) in errors.items()))
-        self.errors = dict(errors)
+        self.errors: dict[str, tuple[str, str, Sequence[str]]] = dict(errors)
 
 
 class EnvironmentNotStarted(EventmapError):

@@ -61,7 +61,7 @@ class SqsWire:
         proxy_url: str | None = None,
     ) -> None:
         self._url = _endpoint(endpoint_url)
-        self.endpoint_url = str(self._url)
+        self.endpoint_url: str = str(self._url)
         self.region = region
         self._is_local = is_loopback(self.endpoint_url)
         self._credentials = credentials

@@ -21,13 +21,13 @@ _INTERRUPTED: Final = 130  # as a shell shows a process that Ctrl-C ended
 
 # Plain help: the tables of the rich one cut the names of options short.
 app: Final = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-for command, gist in (
+for _command, _gist in (
     (run, "Poll queues and run handlers."),
     (send, "Send JSON lines to a queue."),
     (invoke, "Invoke a handler once."),
     (match, "Try an event pattern on an event."),
 ):
-    app.command(short_help=gist)(command)
+    app.command(short_help=_gist)(_command)
 
 
 def _print_version(wanted: bool) -> None:

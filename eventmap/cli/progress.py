@@ -23,7 +23,7 @@ class Progress:
 
     def __init__(self, report: Callable[[Tally], None] | None = None) -> None:
         self._report = report
-        self.tally = Tally()
+        self.tally: Tally = Tally()
         self._line = ""
         self._seen: deque[tuple[float, int]] = deque()
         self._first: float | None = None  # when the first message was there
@@ -31,7 +31,8 @@ class Progress:
 
     def sample(self, tally: Tally) -> None:
         """These are the counters now."""
-        self.tally, now, done = tally, time.monotonic(), tally.total("done")
+        self.tally = tally
+        now, done = time.monotonic(), tally.total("done")
         if self._first is None and tally.total("received"):
             self._first = now
         if done != self._last[1]:

@@ -62,7 +62,7 @@ class Delivery:
         self._log = telemetry.logger("eventmap.delivery").bind(
             mapping=mapping.event_source_arn, function=mapping.function_name
         )
-        self.order = GroupOrder() if queue_settings.fifo else None
+        self.order: GroupOrder | None = GroupOrder() if queue_settings.fifo else None
 
     def stop_retrying(self) -> None:
         """The drain has begun: a refused batch is tried once more, at once, and then given back."""

@@ -56,7 +56,7 @@ class MappingLoop:
     ) -> None:
         name = mapping.event_source_arn
         self.mapping = mapping
-        self.statistics = Statistics()
+        self.statistics: Statistics = Statistics()
         self._log = telemetry.logger("eventmap.delivery").bind(mapping=name, function=mapping.function_name)
         self._ledger = Ledger(
             source,

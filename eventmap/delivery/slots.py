@@ -154,7 +154,7 @@ class Reservation:
     def __init__(self, slots: MappingSlots, count: int) -> None:
         self._slots = slots
         self._lent = 0
-        self.count = count
+        self.count: int = count
 
     def lend(self) -> None:
         """Let other mappings use these slots until `recall`: the receive turned out to be an idle long poll."""

@@ -17,7 +17,7 @@ class BatchRoom:
     __slots__ = ("_bytes", "_exact", "_limit", "records", "size")
 
     def __init__(self, size: int, limit_bytes: int = PAYLOAD_LIMIT_BYTES) -> None:
-        self.size = size
+        self.size: int = size
         self.records: list[Record] = []
         self._limit = limit_bytes
         self._bytes = _ENVELOPE_BYTES

@@ -8,8 +8,8 @@ nothing overtakes an earlier message that failed here and has yet to come back:
             ─▶ an earlier one is owed?     ─▶ hand back until that one is visible; the second time, believe the queue
             ─▶ otherwise                   ─▶ admitted, in sequence order
 
-Some servers number at random. Messages nobody has received before come in their true order on every server: where
-their numbers do not rise, the order in which we saw them first counts instead.
+Some servers number at random. Messages nobody has received before come in their true order on every server, and after
+all that were received before: where the numbers say otherwise, the order in which we saw them first counts instead.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class GroupOrder:
             if group in self._running:
                 returned.extend((member, RUNNING_GROUP_WAIT_S) for member in members)
                 continue
-            self._check_numbers(members)
+            self._check_numbers(group, members)
             members.sort(key=self._place)
             for member in members:
                 wait = self._wait(group, member, now)
@@ -58,10 +58,14 @@ class GroupOrder:
                     returned.append((member, wait))
         return admitted, returned
 
-    def _check_numbers(self, arrived: Sequence[Record]) -> None:
+    def _check_numbers(self, group: str, arrived: Sequence[Record]) -> None:
         """Stop believing the server's numbers once they contradict the order of arrival, for good."""
+        if not self._numbers_rise:
+            return
         fresh = [member.sequence for member in arrived if member.receive_count == 1]
-        if not self._numbers_rise or fresh == sorted(fresh):
+        before = [member.sequence for member in arrived if member.receive_count > 1]
+        before += [sequence for sequence, _ in self._owed.get(group, {}).values()]
+        if fresh == sorted(fresh) and (not fresh or not before or max(before) < fresh[0]):
             return
         self._numbers_rise = False
         for owed in self._owed.values():

@@ -52,7 +52,7 @@ class ChildProcess:
         except OSError as error:
             raise EnvironmentNotStarted(f"no process could be started for {function_name!r}: {error}") from error
         self.status: int | None = None
-        self.output = Output(output, function_name, log)
+        self.output: Output = Output(output, function_name, log)
         self._peak_bytes = 0
         self._buffer = bytearray()
         self._unsent = memoryview(b"")

@@ -89,15 +89,15 @@ class LambdaContext:
         clock: Callable[[], float],
         client_context: Mapping[str, Any] | None = None,
     ) -> None:
-        self.aws_request_id = aws_request_id
-        self.function_name = place.function_name
-        self.function_version = place.function_version
-        self.invoked_function_arn = place.invoked_function_arn
-        self.memory_limit_in_mb = place.memory_limit_in_mb
-        self.log_group_name = place.log_group_name
-        self.log_stream_name = place.log_stream_name
-        self.identity = CognitoIdentity()
-        self.client_context = None if client_context is None else ClientContext(client_context)
+        self.aws_request_id: str = aws_request_id
+        self.function_name: str = place.function_name
+        self.function_version: str = place.function_version
+        self.invoked_function_arn: str = place.invoked_function_arn
+        self.memory_limit_in_mb: str = place.memory_limit_in_mb
+        self.log_group_name: str = place.log_group_name
+        self.log_stream_name: str = place.log_stream_name
+        self.identity: CognitoIdentity = CognitoIdentity()
+        self.client_context: ClientContext | None = None if client_context is None else ClientContext(client_context)
         self.tenant_id: str | None = None
         self._w3c: Mapping[str, Any] | None = None if client_context is None else client_context.get("w3c")
         self._deadline = deadline
@@ -149,12 +149,12 @@ class Place:
     def __init__(
         self, function_name: str, *, invoked_function_arn: str, memory_limit_in_mb: str, log_stream_name: str
     ) -> None:
-        self.function_name = function_name
-        self.function_version = "$LATEST"
-        self.invoked_function_arn = invoked_function_arn
-        self.memory_limit_in_mb = memory_limit_in_mb
-        self.log_group_name = f"/aws/lambda/{function_name}"
-        self.log_stream_name = log_stream_name
+        self.function_name: str = function_name
+        self.function_version: str = "$LATEST"
+        self.invoked_function_arn: str = invoked_function_arn
+        self.memory_limit_in_mb: str = memory_limit_in_mb
+        self.log_group_name: str = f"/aws/lambda/{function_name}"
+        self.log_stream_name: str = log_stream_name
 
 
 def _listing(thing: object, names: tuple[str, ...]) -> str:

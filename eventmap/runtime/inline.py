@@ -34,8 +34,8 @@ class InlineEnvironment:
     """One invocation at a time; a `def` handler that is given up on keeps it busy until its thread comes back."""
 
     def __init__(self, function: Function, place: Place, log: report.InvocationLog) -> None:
-        self.born_at = elapsed_s()
-        self.is_new = True
+        self.born_at: float = elapsed_s()
+        self.is_new: bool = True
         self.init_duration_s: float | None = None
         self.unfinished: asyncio.Future[object] | None = None
         self.is_usable = True

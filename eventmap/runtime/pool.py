@@ -25,7 +25,7 @@ class Pool:
         self._create = create
         self._idle_timeout_s = idle_timeout_s
         self._maximum_lifetime_s = maximum_lifetime_s
-        self.is_closed = False
+        self.is_closed: bool = False
         self._idle: list[tuple[ExecutionEnvironment, float]] = []  # since when; the longest idle first
         self._busy: set[ExecutionEnvironment] = set()
         self._retired: set[ExecutionEnvironment] = set()  # busy ones that are not to be used again

@@ -43,8 +43,8 @@ class ProcessEnvironment:
     """At most one child at a time; without one it is reset, and its next invocation starts with Init (INV-76)."""
 
     def __init__(self, sandbox: Sandbox) -> None:
-        self.born_at = elapsed_s()
-        self.is_new = True
+        self.born_at: float = elapsed_s()
+        self.is_new: bool = True
         self.init_duration_s: float | None = None
         self.unfinished: asyncio.Future[object] | None = None
         self._function = sandbox.function

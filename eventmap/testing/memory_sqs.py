@@ -59,7 +59,7 @@ class MemorySqs:
         in_flight_limit: int = 120_000,
         keeps_log: bool = False,
     ) -> None:
-        self.journal = Journal(keeps_log=keeps_log)
+        self.journal: Journal = Journal(keeps_log=keeps_log)
         self._seed = seed
         self._dice = random.Random(seed)
         self._disorder = disorder

@@ -60,18 +60,18 @@ class StoredMessage:
     )
 
     def __init__(self, wire: RawMessage, attributes: dict[str, str], group: str | None, enqueued_at: float) -> None:
-        self.wire = wire  #: everything of the received message that no receive changes
-        self.attributes = attributes  #: system attributes, without the receive count
-        self.group = group
-        self.enqueued_at = enqueued_at  #: retention counts from here
-        self.state = State.VISIBLE
-        self.number = 0  #: the queue's own name for it: order of arrival
-        self.rank = 0  #: place within its group
-        self.receive_count = 0
-        self.received_elsewhere = 0  #: receives before it was moved here: shown, but not held against it (SQS-71)
-        self.received_at = 0.0
-        self.receipt = ""  #: the latest one; "" before the first receive
-        self.timer = 0  #: the one queue timer that still counts; 0 = none
+        self.wire: RawMessage = wire  #: everything of the received message that no receive changes
+        self.attributes: dict[str, str] = attributes  #: system attributes, without the receive count
+        self.group: str | None = group
+        self.enqueued_at: float = enqueued_at  #: retention counts from here
+        self.state: State = State.VISIBLE
+        self.number: int = 0  #: the queue's own name for it: order of arrival
+        self.rank: int = 0  #: place within its group
+        self.receive_count: int = 0
+        self.received_elsewhere: int = 0  #: receives before it was moved here: shown, but not held against it (SQS-71)
+        self.received_at: float = 0.0
+        self.receipt: str = ""  #: the latest one; "" before the first receive
+        self.timer: int = 0  #: the one queue timer that still counts; 0 = none
 
     @property
     def message_id(self) -> str:

@@ -65,10 +65,10 @@ class QueueState:
         find_dead_letters: Callable[[str], QueueState | None],
     ) -> None:
         self.name = name
-        self.url = queue_url(name)
-        self.arn = queue_arn(name)
+        self.url: str = queue_url(name)
+        self.arn: str = queue_arn(name)
         self.settings = settings
-        self.deduplication = Deduplication()
+        self.deduplication: Deduplication = Deduplication()
         self.is_deleted = False
         self._order = order
         self._echoes = echoes

@@ -81,7 +81,7 @@ def test_sqs_50_an_earlier_message_never_waits_for_a_later_one() -> None:
     order.started(messages("a2"))
     order.finished(messages("a2"), [(message("a2"), 30.0)], 1.0)
 
-    admitted, returned = order.admit(messages("a1", "a3"), 2.0)
+    admitted, returned = order.admit([*again("a1"), *messages("a3")], 2.0)
 
     assert (ids(admitted), ids(returned)) == (["a1"], ["a3"])
 
@@ -167,6 +167,27 @@ def test_sqs_50_debts_from_before_the_numbers_were_doubted_still_count() -> None
     admitted, returned = order.admit([random_number("a2", 4)], 3.0)
 
     assert (admitted, ids(returned)) == ([], ["a2"])
+
+
+def test_sqs_50_what_failed_goes_before_fresh_messages_with_lower_numbers() -> None:
+    """SQS-50: a fresh message is later than any that was received before, so a lower number is a random one."""
+    order = GroupOrder()
+    first, _ = order.admit([random_number("a0", 1), random_number("a1", 9)], 0.0)
+    order.started(first)
+    order.finished(first, [(first[1], 10.0)], 1.0)
+
+    admitted, _ = order.admit([random_number("a1", 9, 2), random_number("a2", 4), random_number("a3", 6)], 10.0)
+
+    assert ids(admitted) == ["a1", "a2", "a3"]
+
+
+def test_sqs_50_another_workers_failure_goes_before_fresh_messages_with_lower_numbers() -> None:
+    """SQS-50: the same when the message failed elsewhere: its receive count tells that it came before."""
+    order = GroupOrder()
+
+    admitted, _ = order.admit([random_number("a1", 9, 2), random_number("a2", 4)], 10.0)
+
+    assert ids(admitted) == ["a1", "a2"]
 
 
 def test_sqs_50_our_own_numbers_are_forgotten_with_their_messages() -> None:

@@ -23,7 +23,7 @@ class EventPattern:
     __slots__ = ("_branches", "_strict_number_text", "_tests", "pattern")
 
     def __init__(self, pattern: str | bytes | JsonObject, *, strict_number_text: bool = False) -> None:
-        self.pattern = pattern
+        self.pattern: str | bytes | JsonObject = pattern
         self._strict_number_text = strict_number_text
         self._branches = read_pattern(pattern)
         self._tests = tuple(branch_test(branch) for branch in self._branches)

@@ -32,7 +32,7 @@ class Members(dict[str, object]):
 
     def __init__(self, pairs: list[tuple[str, object]]) -> None:
         super().__init__(pairs)
-        self.written = len(pairs)
+        self.written: int = len(pairs)
 
 
 def read_alternative(element: object, field: str) -> Alternative:
