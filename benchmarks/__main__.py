@@ -14,7 +14,24 @@ from rich.console import Console
 from benchmarks.figure import Figure, number
 from benchmarks.table import Machine, document_of, table_of, this_machine
 
-NAMES = ("engine", "pump", "calls", "idle", "fifo", "straggler", "isolation", "local", "sigterm")
+NAMES = (
+    "engine",
+    "pump",
+    "calls",
+    "idle",
+    "fifo",
+    "leases",
+    "fleet",
+    "straggler",
+    "isolation",
+    "invoke",
+    "local",
+    "sigterm",
+    "shards",
+    "accept",
+    "durable",
+    "sns_signature",
+)
 
 
 def figures_of(name: str, *, quick: bool) -> list[Figure]:
@@ -32,7 +49,7 @@ def main(
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file too.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Run the code, in seconds; the figures mean nothing.")] = False,
 ) -> None:
-    """Measure eventmap against its targets. All of them take about five minutes; leave the machine alone meanwhile.
+    """Measure eventmap against its targets. All of them take about twelve minutes; leave the machine alone meanwhile.
 
     Example: python -m benchmarks engine pump --json figures.json
     """

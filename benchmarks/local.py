@@ -14,7 +14,7 @@ from benchmarks.figure import AtLeast, Figure, number
 from benchmarks.memory_queue import statistics_of, until_done
 from benchmarks.raw_client import drain
 from benchmarks.stub import BODY
-from eventmap.aws.session import LOCAL_CREDENTIALS, AwsSettings, open_wire
+from eventmap.aws.session import LOCAL_CREDENTIALS, AwsSettings, open_sqs
 from eventmap.function import Function
 from eventmap.local.emulator import embedded_emulator
 from eventmap.local.seeding import create_queues, send_lines
@@ -74,7 +74,7 @@ async def _raw(messages: int) -> float:
 
 async def _fill(endpoint_url: str, messages: int) -> tuple[str, AwsSettings]:
     aws = AwsSettings(endpoint_url=endpoint_url, credentials=LOCAL_CREDENTIALS)
-    async with open_wire(aws) as wire:
+    async with open_sqs(aws) as wire:
         queue = await create_queues(wire, "orders", visibility_timeout=_VISIBILITY_TIMEOUT_S)
         await send_lines(wire, queue.url, [json.dumps({"body": BODY})] * messages)
     return queue.url, aws

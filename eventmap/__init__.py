@@ -1,4 +1,4 @@
-"""eventmap runs AWS Lambda handlers anywhere: queues polled, batches fed, failures settled exactly as Lambda would.
+"""eventmap runs AWS Lambda handlers anywhere: queues and streams polled, failures settled exactly as Lambda would.
 
 The names are loaded when they are first used, so that a command pays only for what it needs.
 """
@@ -15,9 +15,25 @@ if TYPE_CHECKING:
     from eventmap.mapping import EventSourceMapping as EventSourceMapping
     from eventmap.records import each_record as each_record
     from eventmap.rules.pattern import EventPattern as EventPattern
+    from eventmap.service.settings import HttpSettings as HttpSettings
+    from eventmap.stream_mapping import StreamMapping as StreamMapping
+    from eventmap.subscription import S3Notification as S3Notification
+    from eventmap.subscription import SnsSubscription as SnsSubscription
 
 __version__ = "0.1.0"
-__all__ = ["App", "EventPattern", "EventSourceMapping", "EventmapError", "Function", "__version__", "each_record"]
+__all__ = [
+    "App",
+    "EventPattern",
+    "EventSourceMapping",
+    "EventmapError",
+    "Function",
+    "HttpSettings",
+    "S3Notification",
+    "SnsSubscription",
+    "StreamMapping",
+    "__version__",
+    "each_record",
+]
 
 _HOMES = {
     "App": "eventmap.app",
@@ -25,6 +41,10 @@ _HOMES = {
     "EventSourceMapping": "eventmap.mapping",
     "EventmapError": "eventmap.errors",
     "Function": "eventmap.function",
+    "HttpSettings": "eventmap.service.settings",
+    "S3Notification": "eventmap.subscription",
+    "SnsSubscription": "eventmap.subscription",
+    "StreamMapping": "eventmap.stream_mapping",
     "each_record": "eventmap.records",
 }
 

@@ -1,26 +1,40 @@
-"""App: what a user declares — functions and the queues they are mapped to."""
+"""App: what a user declares — functions, and the queues, streams, topics and buckets they are mapped to."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from eventmap.errors import ConfigurationError, InvalidParameterValue
 from eventmap.function import Function, Handler, Isolation
 from eventmap.mapping import EventSourceMapping, mapping_of
 from eventmap.records import RESPONSE_TYPES_MARK
+from eventmap.stream_mapping import StreamMapping, stream_mapping_of
+from eventmap.subscription import S3Notification, SnsSubscription, notification_of, subscription_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from eventmap.runtime.report import InvocationLog
     from eventmap.service import Running
+    from eventmap.service.settings import HttpSettings
+    from eventmap.sources.dynamodb import DynamoDbStreamsApi
+    from eventmap.sources.kinesis import KinesisApi
     from eventmap.sources.sqs import QueueApi
 
+NO_PARTIAL_ANSWER: Final = "which reports failed records, and an event of a topic or bucket fails or not as a whole"
+
 H = TypeVar("H", bound=Handler)
+AnyMapping = EventSourceMapping | StreamMapping | SnsSubscription | S3Notification
+Builder = Callable[[Mapping[str, Any]], AnyMapping]
 
 _FUNCTION_SETTINGS = {field.name for field in fields(Function)} - {"handler"}
+_NOT_OF_PUSHES = _FUNCTION_SETTINGS - {"function_name"}
+# The mapping of a stream has retries and a destination of its own.
+_NOT_OF_POLLED = _FUNCTION_SETTINGS - {field.name for field in fields(StreamMapping)}
 
 
 class App:
@@ -29,7 +43,7 @@ class App:
     def __init__(self) -> None:
         self._handlers: dict[Handler, dict[str, Any]] = {}
         self._functions: list[Function] = []
-        self._mappings: list[tuple[Handler | str, dict[str, Any] | EventSourceMapping]] = []
+        self._mappings: list[tuple[Handler | str, Builder, dict[str, Any]] | AnyMapping] = []
 
     def function(self, **settings: Any) -> Callable[[H], H]:
         """Give a handler its function settings: `@app.function(timeout=30)`, above or below `@app.sqs(…)`.
@@ -55,31 +69,68 @@ class App:
         `settings`: any field of `EventSourceMapping` but `event_source_arn`; `function_name` names the function.
         Raises: InvalidParameterValue in AWS' words.
         """
+        return self._mapped(mapping_of, {"event_source_arn": queue, **settings})
+
+    def kinesis(self, stream: str, /, **settings: Any) -> Callable[[H], H]:
+        """Map a Kinesis stream, by name or ARN, to the decorated handler, which is returned unchanged.
+
+        `settings`: any field of `StreamMapping` but the first two; `starting_position` is required, as in AWS.
+        Raises: InvalidParameterValue in AWS' words.
+        """
+        return self._mapped(stream_mapping_of, {"event_source": "kinesis", "event_source_arn": stream, **settings})
+
+    def dynamodb(self, table: str, /, **settings: Any) -> Callable[[H], H]:
+        """Map a table's stream, by the table's name or ARN or the stream's ARN, to the decorated handler.
+
+        `settings` and errors as for `kinesis`.
+        """
+        return self._mapped(stream_mapping_of, {"event_source": "dynamodb", "event_source_arn": table, **settings})
+
+    def sns(self, topic: str, /, **settings: Any) -> Callable[[H], H]:
+        """Subscribe the decorated handler, which is returned unchanged, to a topic, by name or ARN.
+
+        `settings`: any field of `SnsSubscription` but `topic_arn`. Raises: InvalidParameterValue in AWS' words.
+        """
+        return self._mapped(subscription_of, {"topic_arn": topic, **settings}, _NOT_OF_PUSHES)
+
+    def s3(self, bucket: str, /, **settings: Any) -> Callable[[H], H]:
+        """Let a bucket, by name or ARN, notify the decorated handler, which is returned unchanged.
+
+        `settings`: any field of `S3Notification` but `bucket`. Raises: InvalidParameterValue in AWS' words.
+        """
+        return self._mapped(notification_of, {"bucket": bucket, **settings}, _NOT_OF_PUSHES)
+
+    def _mapped(
+        self, build: Builder, settings: dict[str, Any], of_functions: Container[str] = _NOT_OF_POLLED
+    ) -> Callable[[H], H]:
         for name in settings:
-            if name in _FUNCTION_SETTINGS and name != "function_name":
+            if name in of_functions:
                 raise InvalidParameterValue(f"{name} is a setting of the function: write @app.function({name}=…)")
-        mapping_of({"event_source_arn": queue, "function_name": "checked-later", **settings})
+        built = build({"function_name": "checked-later", **settings})
 
         def declare(handler: H) -> H:
             declared = self._handlers.setdefault(handler, {})
             if "function_name" in settings:
                 declared["function_name"] = settings["function_name"]
             self._check(handler)
-            self._mappings.append((handler, {"event_source_arn": queue, **_response_types(handler), **settings}))
+            reporting = _response_types(handler)
+            if reporting and isinstance(built, SnsSubscription | S3Notification):
+                raise InvalidParameterValue(f"{default_name(handler)} is made with @each_record, {NO_PARTIAL_ANSWER}")
+            self._mappings.append((handler, build, {**reporting, **settings}))
             return handler
 
         return declare
 
-    def add(self, function: Function, *mappings: EventSourceMapping) -> None:
+    def add(self, function: Function, *mappings: AnyMapping) -> None:
         """Add plain values. Raises: ConfigurationError if a mapping names another function."""
         for mapping in mappings:
             if mapping.function_name != function.function_name:
                 raise ConfigurationError(
-                    f"mapping of {mapping.event_source_arn!r} is for function {mapping.function_name!r}, "
+                    f"mapping of {source_of(mapping)!r} is for function {mapping.function_name!r}, "
                     f"not {function.function_name!r}"
                 )
         self._functions.append(function)
-        self._mappings.extend((function.function_name, mapping) for mapping in mappings)
+        self._mappings.extend(mappings)
 
     def functions(self, *, isolation: Isolation = "inline", **overrides: Any) -> tuple[Function, ...]:
         """What was declared. `isolation` is for functions that do not name one; `overrides` replace any other field."""
@@ -89,14 +140,15 @@ class App:
         ]
         return (*declared, *self._functions)
 
-    def mappings(self) -> tuple[EventSourceMapping, ...]:
+    def mappings(self) -> tuple[AnyMapping, ...]:
         """What was declared, in that order."""
-        return tuple(
-            mapping
-            if isinstance(mapping, EventSourceMapping)
-            else mapping_of({**mapping, "function_name": self._name_of(handler)})
-            for handler, mapping in self._mappings
-        )
+        mappings = []
+        for declared in self._mappings:
+            if isinstance(declared, tuple):
+                handler, build, settings = declared
+                declared = build({**settings, "function_name": self._name_of(handler)})
+            mappings.append(declared)
+        return tuple(mappings)
 
     @asynccontextmanager
     async def running(
@@ -106,22 +158,44 @@ class App:
         region: str | None = None,
         profile: str | None = None,
         queue_api: QueueApi | None = None,
+        kinesis_api: KinesisApi | None = None,
+        dynamodb_api: DynamoDbStreamsApi | None = None,
+        leases: str = "sqlite",
+        state: Path | None = None,
+        failover_s: float = 10.0,
+        http: HttpSettings | None = None,
+        events: Path | str | None = None,
+        keep_subscriptions: bool = False,
         log: InvocationLog | None = None,
         drain_budget_s: float | None = None,
     ) -> AsyncIterator[Running]:
-        """Poll and invoke for the length of the block, then drain. Takes over no signal handler and no logging.
+        """Poll, serve and invoke for the length of the block, then drain. Takes over no signal handler and no logging.
 
-        The three AWS settings default to what the AWS environment variables and config files say. `queue_api` replaces
-        AWS altogether. `log` takes START, END and REPORT lines; None = they are not made. `drain_budget_s`: how long
-        running invocations may take to end; None = the longest function timeout and 5 s.
-        Raises: ConfigurationError and SourceError before anything is received.
+        The AWS settings default to those of AWS' environment variables and config files. `queue_api`, `kinesis_api` and
+        `dynamodb_api` replace AWS altogether. `leases`: where checkpoints of streams are: "sqlite", "dynamodb:TABLE",
+        or "memory" for none that last; `state`: the SQLite file, None = .eventmap/state.sqlite; `failover_s`: for how
+        long a silent worker keeps its shards, at least 1. `events`: where accepted events are until they end: a SQLite
+        file, None = .eventmap/events.sqlite; "sqs:QUEUE"; "memory". `keep_subscriptions`: also when it ends. `log` is
+        given START, END and REPORT lines; None = none are made. `drain_budget_s`: how long running invocations may take
+        to end; None = the longest function timeout and 5 s.
+        Raises: ConfigurationError, SourceError and StateError before anything is received.
         """
         from eventmap import service
         from eventmap.aws.session import AwsSettings
+        from eventmap.rules.leases import LeaseSettings
 
         settings = service.Settings(
             aws=AwsSettings(endpoint_url=endpoint_url, region=region, profile=profile),
             queue_api=queue_api,
+            kinesis_api=kinesis_api,
+            dynamodb_api=dynamodb_api,
+            leases=leases,
+            state=state,
+            lease_settings=LeaseSettings(failover_s),
+            http=http,
+            events=events if isinstance(events, str) else "sqlite",
+            events_file=None if isinstance(events, str) else events,
+            keep_subscriptions=keep_subscriptions,
             log=log or service.Silent(),
             drain_budget_s=drain_budget_s,
         )
@@ -140,6 +214,17 @@ class App:
         if isinstance(handler, str):
             return handler
         return str(self._handlers[handler].get("function_name") or default_name(handler))
+
+
+def source_of(mapping: AnyMapping) -> str:
+    """What a mapping is of, as the user wrote it."""
+    match mapping:
+        case EventSourceMapping() | StreamMapping():
+            return mapping.event_source_arn
+        case SnsSubscription():
+            return mapping.topic_arn
+        case S3Notification():
+            return mapping.bucket
 
 
 def _response_types(handler: Handler) -> dict[str, Any]:

@@ -9,8 +9,25 @@ EventmapError
 │   └── CredentialsNotFound              no credentials, and none can be made up for a real endpoint
 ├── SourceError                          AWS, or a server that speaks for it, refused a call
 │   ├── QueueNotFound
+│   ├── TopicNotFound
+│   ├── BucketNotFound
+│   ├── ObjectNotFound
+│   ├── ObjectTooLarge                   larger than whoever reads it allows
+│   ├── StreamNotFound                   no such stream or table, or the table has no stream
+│   ├── ShardGone                        the shard does not exist any more: trimmed away as a whole
+│   ├── IteratorExpired                  a shard iterator lived longer than its source allows
+│   ├── RecordsTrimmed                   the records asked for are older than the source keeps them
 │   ├── AccessRefused                    wrong, expired or insufficient credentials; wrong region
 │   └── TransientSourceError             worth trying again: throttled, 5xx, lost connection
+├── LeaseLost                            the right to read a shard is gone; another worker may have it
+├── StateError                           checkpoints cannot be read or written: file, disk or lease table
+│   └── StateNotFound                    there is no such file or table, and none was to be made
+├── IdempotencyError                     a handler under @idempotent was not run, or its result is not kept
+│   ├── KeyNotFound                      the event has no key, or an empty one
+│   ├── KeyReused                        the key stands for another payload
+│   ├── AlreadyInProgress                another call runs the same key now
+│   ├── ClaimLost                        the run took longer than its claim, and another call began in its place
+│   └── ResultNotStorable                the result is not JSON, or too long for the store
 ├── FunctionNotInitialized               a function cannot Init, so nothing was received for it
 ├── EnvironmentNotStarted                no process, memory or descriptor is left for an execution environment
 ├── LocalEmulatorError                   the embedded emulator could not be started
@@ -87,6 +104,57 @@ class QueueNotFound(SourceError):
         self.queue = queue
 
 
+class TopicNotFound(SourceError):
+    """Raised when a topic, or a subscription of one, does not exist where we looked for it."""
+
+    def __init__(self, what: str, where: str) -> None:
+        super().__init__(
+            f'topic "{what}" does not exist at {where}: check its name, --region and --endpoint-url, or create it',
+            code="NotFound",
+        )
+
+
+class BucketNotFound(SourceError):
+    """Raised when a bucket does not exist where we looked for it."""
+
+    def __init__(self, bucket: str, where: str) -> None:
+        super().__init__(
+            f'bucket "{bucket}" does not exist at {where}: check its name, --region and --endpoint-url, or create it',
+            code="NoSuchBucket",
+        )
+        self.bucket = bucket
+
+
+class ObjectNotFound(SourceError):
+    """Raised when a bucket has no such object."""
+
+    def __init__(self, bucket: str, key: str) -> None:
+        super().__init__(f"bucket {bucket!r} has no object {key!r}", code="NoSuchKey")
+
+
+class ObjectTooLarge(SourceError):
+    """Raised when an object is larger than whoever reads it allows; it was not read."""
+
+    def __init__(self, bucket: str, key: str, limit_bytes: int) -> None:
+        super().__init__(f"object {key!r} of bucket {bucket!r} is larger than {limit_bytes} bytes", code="TooLarge")
+
+
+class StreamNotFound(SourceError):
+    """Raised when a stream or table does not exist where we looked for it, or a table has no stream (STR-17)."""
+
+
+class ShardGone(SourceError):
+    """Raised when a shard does not exist any more; what it held has been trimmed away (STR-152)."""
+
+
+class IteratorExpired(SourceError):
+    """Raised by one read whose shard iterator is too old; ask for a new one (STR-142, STR-154)."""
+
+
+class RecordsTrimmed(SourceError):
+    """Raised when a position lies before what the source still keeps (STR-145, STR-155)."""
+
+
 class AccessRefused(SourceError):
     """Raised when the credentials are wrong, expired or not allowed to make the call."""
 
@@ -96,6 +164,74 @@ class TransientSourceError(SourceError):
 
     The call may have taken effect all the same: only its answer is known to be missing.
     """
+
+
+class LeaseLost(EventmapError):
+    """Raised when a shard may not be read any more: another worker has its lease, or ours was not renewed in time."""
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(f"lease {key!r} is lost: {why}; what was not saved is delivered again (STR-198, STR-201)")
+        self.key = key
+
+
+class StateError(EventmapError):
+    """Raised when state cannot be read or written, such as checkpoints; names the file or table and the way out."""
+
+
+class StateNotFound(StateError):
+    """Raised when a state file or lease table is only to be looked into or mended, and there is none."""
+
+    def __init__(self, what: str, option: str) -> None:
+        super().__init__(f"{what} does not exist: nothing has been recorded there yet; name another with {option}")
+
+
+class IdempotencyError(EventmapError):
+    """Raised by a handler under `@idempotent` instead of an answer; the source delivers the event again."""
+
+
+class KeyNotFound(IdempotencyError):
+    """Raised before a handler runs when its event has no key, or an empty one."""
+
+
+class KeyReused(IdempotencyError):
+    """Raised before a handler runs when its event's key stands for another payload already."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"idempotency key {key} was used with another payload: one key must stand for one payload, "
+            "so whoever sends them has to choose another key"
+        )
+        self.key = key
+
+
+class AlreadyInProgress(IdempotencyError):
+    """Raised before a handler runs while another call runs the same key; later it is answered that one's result."""
+
+    def __init__(self, key: str, for_s: float) -> None:
+        super().__init__(
+            f"idempotency key {key} is being run by another call, for {for_s:.1f} s more at most: try again later, "
+            "or wait for its result with wait_s="
+        )
+        self.key = key
+        self.for_s = for_s
+
+
+class ClaimLost(IdempotencyError):
+    """Raised after a handler ran, instead of its result: its claim had expired, and the key is another call's now.
+
+    What the handler did outside is done, and may be done again by that call.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"the claim of idempotency key {key} was lost: the run took longer than its claim, and another call may "
+            "have begun in its place; this run's result is dropped, what it did is not undone"
+        )
+        self.key = key
+
+
+class ResultNotStorable(IdempotencyError):
+    """Raised after a handler ran when its result cannot be kept for later calls; its claim is released."""
 
 
 class FunctionNotInitialized(EventmapError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
@@ -39,6 +39,7 @@ RESERVED_ENVIRONMENT: Final = frozenset(
 """Names a user may not set (INV-115)."""
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_ALIAS = re.compile(r"(?!\d+$)[a-zA-Z0-9_-]{1,128}", re.ASCII)
 _VARIABLE = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")
 _ENVIRONMENT_LIMIT_BYTES = 4096
 DEFAULT_CONCURRENCY: Final = 10
@@ -72,6 +73,23 @@ class Function:
     reserved_concurrent_executions: int | None = None
     """How many invocations may run at once, over all mappings; 0 = none ever starts; None = our default of 10."""
 
+    aliases: Sequence[str] = ()
+    """Further names it is called by, `NAME:ALIAS`; all of them run this same code (INV-15). 1..128 of letters, digits,
+    `-` and `_`, and not digits alone, which would be a version's."""
+
+    maximum_retry_attempts: int = 2
+    """How often a failed asynchronous event is tried again, 0..2 (INV-41)."""
+
+    maximum_event_age_in_seconds: int = 21_600
+    """How old an asynchronous event may become before it is given up, 60..21,600 (INV-44)."""
+
+    destination_config: Mapping[str, Any] = field(default_factory=dict)
+    """`{"OnSuccess": {"Destination": ARN}, "OnFailure": {"Destination": ARN}}`, each optional: where the record of an
+    asynchronous event's end goes: a queue, topic, function or event bus, and a bucket on failure (INV-55..59)."""
+
+    dead_letter_config: Mapping[str, Any] = field(default_factory=dict)
+    """`{"TargetArn": ARN}` of a queue or topic that gets the events given up, as they were (INV-65)."""
+
     isolation: Isolation = "inline"
     """Where it runs: `process` = a child process per environment, as Lambda does; `inline` = inside this process."""
 
@@ -103,6 +121,10 @@ class Function:
             raise InvalidParameterValue(f"handler of function {self.function_name!r} is not callable: {self.handler!r}")
         check_range("timeout", self.timeout, 1, 900)
         check_range("memorySize", self.memory_size, 128, 10_240)
+        check_range("maximumRetryAttempts", self.maximum_retry_attempts, 0, 2)
+        check_range("maximumEventAgeInSeconds", self.maximum_event_age_in_seconds, 60, 21_600)
+        self._check_aliases()
+        check_destinations(self.function_name, self.destination_config, self.dead_letter_config)
         if self.reserved_concurrent_executions is not None:
             check_range("reservedConcurrentExecutions", self.reserved_concurrent_executions, 0, 100_000)
         if self.isolation not in get_args(Isolation):
@@ -111,6 +133,19 @@ class Function:
             if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
                 raise InvalidParameterValue(f"{name} must be a number of seconds above 0, not {seconds!r}")
         self._check_environment()
+
+    def _check_aliases(self) -> None:
+        if not isinstance(self.aliases, list | tuple):
+            raise InvalidParameterValue(f"aliases must be a list of names, not {self.aliases!r}")
+        for alias in self.aliases:
+            if not _ALIAS.fullmatch(_text("alias", alias)):
+                raise InvalidParameterValue(
+                    _violation(
+                        alias,
+                        "name",
+                        r"Member must satisfy regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)",
+                    )
+                )
 
     def _check_environment(self) -> None:
         if not isinstance(self.environment, Mapping):
@@ -147,10 +182,68 @@ class Function:
             )
 
     @property
+    def on_success(self) -> str | None:
+        """The ARN that gets the record of a success; None = none."""
+        return _destination(self.destination_config, "OnSuccess")
+
+    @property
+    def on_failure(self) -> str | None:
+        """The ARN that gets the record of an event given up; None = none."""
+        return _destination(self.destination_config, "OnFailure")
+
+    @property
+    def dead_letter_arn(self) -> str | None:
+        """The ARN of the dead-letter queue or topic; None = none."""
+        return self.dead_letter_config.get("TargetArn")
+
+    @property
     def concurrency(self) -> int:
         """How many invocations may run at once."""
         reserved = self.reserved_concurrent_executions
         return DEFAULT_CONCURRENCY if reserved is None else reserved
+
+
+_EITHER = ("sqs", "sns", "lambda", "events")
+_SERVICES: Final = {"OnSuccess": _EITHER, "OnFailure": (*_EITHER, "s3"), "TargetArn": ("sqs", "sns")}
+
+
+def check_destinations(
+    function_name: str, destination_config: Mapping[str, Any], dead_letter_config: Mapping[str, Any]
+) -> None:
+    """Raises: InvalidParameterValue for another shape, a service that takes none, or the function itself (INV-63)."""
+    if not isinstance(destination_config, Mapping) or not destination_config.keys() <= {"OnSuccess", "OnFailure"}:
+        raise InvalidParameterValue(
+            'destinationConfig must be {"OnSuccess": {"Destination": ARN}, "OnFailure": {"Destination": ARN}}'
+        )
+    for outcome in destination_config:
+        arn = _destination(destination_config, outcome)
+        if arn is not None:
+            _check_target(arn, outcome, f"destinationConfig.{outcome}")
+            if arn.split(":")[2] == "lambda" and arn.split(":")[6:7] == [function_name]:
+                raise InvalidParameterValue("You can't specify the function as a destination for itself.")
+    if not isinstance(dead_letter_config, Mapping) or not dead_letter_config.keys() <= {"TargetArn"}:
+        raise InvalidParameterValue('deadLetterConfig must be {"TargetArn": ARN}')
+    if (target := dead_letter_config.get("TargetArn")) is not None:
+        _check_target(target, "TargetArn", "deadLetterConfig.TargetArn")
+
+
+def _check_target(given: object, kind: str, where: str) -> None:
+    arn = given if isinstance(given, str) else ""
+    parts = arn.split(":")
+    if len(parts) < 6 or parts[0] != "arn" or not all(parts[5:]):
+        raise InvalidParameterValue(f"The destination ARN {given} is invalid. ({where})")
+    if parts[2] not in _SERVICES[kind] or arn.endswith(".fifo"):
+        raise InvalidParameterValue(
+            f"The provided destination config DestinationConfig({kind}={arn}) is invalid. ({where} takes the ARN of "
+            f"one of {', '.join(_SERVICES[kind])}, none of them FIFO)"
+        )
+
+
+def _destination(config: Mapping[str, Any], outcome: str) -> str | None:
+    entry = config.get(outcome) or {}
+    if not isinstance(entry, Mapping) or not entry.keys() <= {"Destination"}:
+        raise InvalidParameterValue(f'destinationConfig.{outcome} must be {{"Destination": ARN}}, not {entry!r}')
+    return entry.get("Destination")
 
 
 def check_range(name: str, value: object, low: int, high: int) -> None:

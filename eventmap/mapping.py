@@ -78,6 +78,15 @@ class EventSourceMapping:
     lenient_empty_entry: bool = False
     """Our own setting: an item failure entry without any member counts as no failure, as once observed (SQS-92a)."""
 
+    pointer_buckets: Sequence[str] = ()
+    """Our own setting: buckets whose objects take the place of the pointers that AWS' extended clients send (SNS-135).
+
+    () = pointers are passed on as they are, as Lambda does; so are those to other buckets.
+    """
+
+    pointer_limit_bytes: int = 6_000_000
+    """Our own setting: the largest such object, 1..6,291,456; the message of a larger one comes back (SNS-142)."""
+
     filter_quota: int = 5
     """Filters allowed, 5..10: AWS' default quota, and what it can be raised to (FIL-03)."""
 
@@ -97,21 +106,13 @@ class EventSourceMapping:
         if self.maximum_concurrency is not None:
             check_range("scalingConfig.maximumConcurrency", self.maximum_concurrency, 1, 1000)
         check_range("filterQuota", self.filter_quota, 5, 10)
-        self._check_response_types()
+        check_pointers(self.pointer_buckets, self.pointer_limit_bytes)
+        check_response_types(self.function_response_types)
         self._check_backoff()
-        for name in ("enabled", "heartbeat", "lenient_empty_entry"):
-            if not isinstance(getattr(self, name), bool):
-                raise InvalidParameterValue(f"{name} must be true or false, not {getattr(self, name)!r}")
+        check_flags(self, "enabled", "heartbeat", "lenient_empty_entry")
         if len(self.patterns) > self.filter_quota:
             raise InvalidParameterValue(
                 f"{len(self.patterns)} filters given, the quota is {self.filter_quota}; filter_quota raises it up to 10"
-            )
-
-    def _check_response_types(self) -> None:
-        types = self.function_response_types
-        if not isinstance(types, list | tuple) or list(types) not in ([], [REPORT_BATCH_ITEM_FAILURES]):
-            raise InvalidParameterValue(
-                f"functionResponseTypes may be empty or [{REPORT_BATCH_ITEM_FAILURES!r}], not {types!r}"
             )
 
     def _check_backoff(self) -> None:
@@ -123,22 +124,44 @@ class EventSourceMapping:
     @property
     def patterns(self) -> tuple[str | Mapping[str, Any], ...]:
         """The filter patterns as given; () = no filtering (FIL-04)."""
-        criteria = self.filter_criteria
-        if not criteria:
-            return ()
-        if (
-            not isinstance(criteria, Mapping)
-            or set(criteria) != {"Filters"}
-            or not isinstance(criteria["Filters"], list)
-        ):
-            raise InvalidParameterValue('filterCriteria must be {"Filters": [{"Pattern": …}, …]}')
-        if not all(isinstance(entry, Mapping) and set(entry) == {"Pattern"} for entry in criteria["Filters"]):
-            raise InvalidParameterValue('every filter must be {"Pattern": …} and nothing else')
-        return tuple(entry["Pattern"] for entry in criteria["Filters"])
+        return read_patterns(self.filter_criteria)
 
     @property
     def reports_item_failures(self) -> bool:
         return bool(self.function_response_types)
+
+
+def check_response_types(types: object) -> None:
+    """Raises: InvalidParameterValue for anything but [] and ["ReportBatchItemFailures"] (SQS-06, STR-10)."""
+    if not isinstance(types, list | tuple) or list(types) not in ([], [REPORT_BATCH_ITEM_FAILURES]):
+        raise InvalidParameterValue(
+            f"functionResponseTypes may be empty or [{REPORT_BATCH_ITEM_FAILURES!r}], not {types!r}"
+        )
+
+
+def check_pointers(buckets: object, limit_bytes: object) -> None:
+    """Raises: InvalidParameterValue for what is no list of buckets' names, or a limit out of range."""
+    if not isinstance(buckets, list | tuple) or not all(isinstance(each, str) and each for each in buckets):
+        raise InvalidParameterValue(f"pointer_buckets must be a list of buckets' names, not {buckets!r}")
+    check_range("pointer_limit_bytes", limit_bytes, 1, 6_291_456)
+
+
+def check_flags(mapping: object, *names: str) -> None:
+    """Raises: InvalidParameterValue for a setting that is neither true nor false."""
+    for name in names:
+        if not isinstance(getattr(mapping, name), bool):
+            raise InvalidParameterValue(f"{name} must be true or false, not {getattr(mapping, name)!r}")
+
+
+def read_patterns(criteria: Mapping[str, Any] | None) -> tuple[str | Mapping[str, Any], ...]:
+    """The patterns of a `FilterCriteria`, as given (FIL-01, 04). Raises: InvalidParameterValue for another shape."""
+    if not criteria:
+        return ()
+    if not isinstance(criteria, Mapping) or set(criteria) != {"Filters"} or not isinstance(criteria["Filters"], list):
+        raise InvalidParameterValue('filterCriteria must be {"Filters": [{"Pattern": …}, …]}')
+    if not all(isinstance(entry, Mapping) and set(entry) == {"Pattern"} for entry in criteria["Filters"]):
+        raise InvalidParameterValue('every filter must be {"Pattern": …} and nothing else')
+    return tuple(entry["Pattern"] for entry in criteria["Filters"])
 
 
 def mapping_of(settings: Mapping[str, Any]) -> EventSourceMapping:

@@ -34,6 +34,22 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamRecord:
+    """One record of a shard in the shape the handler will see."""
+
+    item_id: str  #: `itemIdentifier` of a partial response: the sequence number as the source spells it (STR-70)
+    body: JsonObject  #: the AWS-shaped element of `Records`
+    sequence: int  #: the same number; grows within a shard, says nothing across shards (STR-157)
+    key: str  #: what order is kept for: the partition key, or the item's partition key value as JSON (STR-30)
+    arrived_at: float  #: epoch seconds, the source's word for it
+    size_bound: int = 0  #: no encoding of `body` is longer than this many bytes; 0 = not known, encode to learn
+
+    def encoded(self) -> bytes:
+        """`body` as compact JSON text."""
+        return orjson.dumps(self.body)
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Ordered records for one invocation; never empty."""
 
@@ -59,12 +75,19 @@ class Event:
         return cls(orjson.loads(text), text)
 
     @classmethod
-    def of_records(cls, records: Sequence[Record]) -> Event:
+    def of_text(cls, text: bytes) -> Event:
+        """`text` is known to be JSON: it is read only if someone asks for the document."""
+        return cls(None, text)
+
+    @classmethod
+    def of_records(cls, records: Sequence[Record | StreamRecord]) -> Event:
         """`{"Records": […]}` and nothing else at the top level (SQS-110)."""
         return cls({"Records": [record.body for record in records]})
 
     @property
     def document(self) -> JsonValue:
+        if self._document is None and self._text is not None:
+            self._document = orjson.loads(self._text)
         return self._document
 
     @property
@@ -113,7 +136,7 @@ class Succeeded:
 
 @dataclass(frozen=True, slots=True)
 class PartlyFailed:
-    """These records failed, the others are done; never empty, never all of the batch."""
+    """These records failed, the others are done; never empty, and all of the batch only of a stream's (STR-46)."""
 
     item_ids: frozenset[str]
 

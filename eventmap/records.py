@@ -39,12 +39,14 @@ def each_record(
     """Turn `def handler(record, context)` (or `async def`) into a Lambda handler that answers `batchItemFailures`.
 
     A record whose handler raises is failed, the others go on. The answer means nothing unless the mapping has
-    `ReportBatchItemFailures`: `App.sqs` and `eventmap run` turn it on for such a handler; in AWS set it yourself.
+    `ReportBatchItemFailures`: `App` and `eventmap run` turn it on for such a handler; in AWS set it yourself.
     On a FIFO queue order must hold, so `after_fifo_failure` says what is not tried any more and reported with the
     failed record: "stop" = everything after it, "skip_group" = what follows in its message group. With
     `raise_on_entire_batch_failure` a batch of nothing but failures raises HandlerBatchFailed: an error one sees.
 
-    Records run one after another, in order. Rules: SQS-100, SQS-101.
+    On a stream everything from the first failure on is delivered again, so nothing after it is tried.
+
+    Records run one after another, in order. Rules: SQS-100, SQS-101, STR-62, 63, 70.
     """
     if after_fifo_failure not in ("stop", "skip_group"):
         raise ValueError(f'after_fifo_failure must be "stop" or "skip_group", not {after_fifo_failure!r}')
@@ -94,6 +96,7 @@ class _Failures:
 
     def __init__(self, records: list[Any], after_fifo_failure: AfterFifoFailure, raises: bool) -> None:
         self._records = records
+        self._stream = bool(records) and ("kinesis" in records[0] or "dynamodb" in records[0])
         self._fifo = bool(records) and str(records[0].get("eventSourceARN", "")).endswith(".fifo")
         self._skips_group = after_fifo_failure == "skip_group"
         self._raises = raises
@@ -103,16 +106,20 @@ class _Failures:
 
     def to_run(self) -> Iterable[Any]:
         for record in self._records:
+            if self._stream and self._failed:
+                return
             if self._fifo and self._groups and (not self._skips_group or _group(record) in self._groups):
-                self._failed.append(record["messageId"])
+                self._failed.append(_item_id(record))
             else:
                 yield record
 
     def add(self, record: Any, error: Exception) -> None:
-        _log.warning("record failed: message %s", record["messageId"], exc_info=error)
-        self._failed.append(record["messageId"])
+        item_id = _item_id(record)
+        _log.warning("record failed: message %s", item_id, exc_info=error)
+        self._failed.append(item_id)
         self._errors.append(error)
-        self._groups.add(_group(record))
+        if not self._stream:
+            self._groups.add(_group(record))
 
     def answer(self) -> dict[str, Any]:
         if self._records and self._raises and len(self._failed) == len(self._records):
@@ -120,6 +127,15 @@ class _Failures:
                 f"all {len(self._records)} records of the batch failed, the first with {self._errors[0]!r}"
             ) from self._errors[0]
         return {"batchItemFailures": [{"itemIdentifier": item_id} for item_id in self._failed]}
+
+
+def _item_id(record: Any) -> str:
+    """What a partial response calls this record (SQS-99, STR-70)."""
+    if "kinesis" in record:
+        return str(record["kinesis"]["sequenceNumber"])
+    if "dynamodb" in record:
+        return str(record["dynamodb"]["SequenceNumber"])
+    return str(record["messageId"])
 
 
 def _group(record: Any) -> str:

@@ -13,7 +13,7 @@ MAPPING_STALLED: Final = "mapping.stalled"
 POLL_FAILED: Final = "poll.failed"
 BATCH_SETTLED: Final = "batch.settled"  # the canonical line: one per batch
 RECORD_DEAD_LETTERED: Final = "record.dead_lettered"
-RECORD_REFUSED: Final = "record.refused"  # its MD5 does not match
+RECORD_REFUSED: Final = "record.refused"  # its MD5 does not match, or it is no event of the queue
 RECEIPT_LOST: Final = "receipt.lost"  # the message may be delivered twice
 SETTLEMENT_FAILED: Final = "settlement.failed"
 ENVIRONMENT_INITIALIZED: Final = "environment.initialized"
@@ -24,7 +24,44 @@ ENVIRONMENT_STOPPED: Final = "environment.stopped"
 INVOCATION_TIMED_OUT: Final = "invocation.timed_out"
 INVOCATION_FAILED: Final = "invocation.failed"
 INVOCATION_REFUSED: Final = "invocation.refused"
+RECORDS_DISCARDED: Final = "records.discarded"  # attempts exhausted or too old
+RECORDS_EXPIRED: Final = "records.expired"  # they failed until the stream's retention was over
+DESTINATION_UNCHECKED: Final = "destination.unchecked"  # it may be used, but not looked at
+DESTINATION_FAILED: Final = "destination.failed"  # the end of an asynchronous event did not reach it
+REPORT_FAILED: Final = "report.failed"  # a discarded batch's report reached no destination
+RECORDS_TRIMMED: Final = "records.trimmed"  # the source deleted them before they were read
+LEASE_ACQUIRED: Final = "lease.acquired"
+LEASE_LOST: Final = "lease.lost"  # to another worker, or not renewed in time
+LEASE_GIVEN_UP: Final = "lease.given_up"
+LEASES_UNREACHABLE: Final = "leases.unreachable"  # their table or file
+SHARDS_UNLISTED: Final = "shards.unlisted"  # the stream did not say which shards it has
+SHARD_FAILED: Final = "shard.failed"  # its reading ended with an exception; it begins anew
+SHARD_FINISHED: Final = "shard.finished"  # closed, and read to its end
+STREAM_DISABLED: Final = "stream.disabled"
+STREAM_REPLACED: Final = "stream.replaced"  # the table has a new one
 FILTER_UNUSUAL: Final = "filter.unusual"
+REQUEST_REFUSED: Final = "request.refused"  # an HTTP request; counted by why
+REQUEST_FAILED: Final = "request.failed"  # by a defect of ours
+EVENT_NOT_ACCEPTED: Final = "event.unaccepted"  # it could not be made durable; its sender was told
+CLAIM_UNRELEASED: Final = "claim.unreleased"  # of a run that failed: its key is kept until the claim expires
+QUEUE_AWAITED: Final = "queue.awaited"  # one of that name was deleted a moment ago
+QUEUE_LEFT: Final = "queue.left"  # a queue of eventmap's own that still holds messages
+PUSH_REFUSED: Final = "push.refused"  # forged, stale, not understood
+PUSH_FAILED: Final = "push.failed"  # not accepted this time: the sender is told to try again
+SUBSCRIPTION_CONFIRMED: Final = "subscription.confirmed"
+SUBSCRIPTION_ENDED: Final = "subscription.ended"  # somebody unsubscribed us
+EVENT_ENDED: Final = "event.ended"  # one per asynchronous event: how, after how many runs, who could not be told
+EVENTS_UNREACHABLE: Final = "events.unreachable"  # the store of asynchronous events did not do what it was asked
+POINTER_IGNORED: Final = "pointer.ignored"  # to a bucket that is not on the mapping's list
+POINTER_UNRESOLVED: Final = "pointer.unresolved"  # its object could not be had this time
+SUBSCRIPTION_UNCONFIRMED: Final = "subscription.unconfirmed"  # SNS did not reach us: a queue of ours is used
+SOURCE_LEFT: Final = "source.left"  # a topic or bucket could not be asked to stop delivering here
+SOURCE_CONNECTED: Final = "source.connected"  # a topic or bucket delivers here from now on
+EVENTS_ORPHANED: Final = "events.orphaned"  # owed to functions that are not declared here
+EVENTS_DRAINED: Final = "events.drained"
+
+
+Logger = structlog.stdlib.BoundLogger
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:

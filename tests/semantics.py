@@ -17,14 +17,27 @@ PAGE: Final = TESTS.parent / "docs/semantics.md"
 
 REQUIRED: Final = {
     "SQS": (*range(1, 18), *range(20, 32), *range(46, 53), *range(54, 68), *range(80, 103), *range(110, 126)),
+    "STR": (
+        *range(1, 38),
+        *range(40, 59),
+        *range(60, 74),
+        *range(80, 90),
+        *range(90, 104),
+        *range(110, 134),
+        *range(140, 159),
+        *range(160, 173),
+        *range(180, 204),
+        *range(210, 214),
+    ),
+    "KCL": (1, 2, 3, *range(10, 15), *range(20, 24)),
     "FIL": (*range(1, 11), *range(15, 35), *range(40, 49), *range(50, 71), *range(80, 85)),
     "INV": (*range(30, 38), *range(70, 88), *range(100, 112)),
 }
 """The rules the page must list."""
 
-_ROW: Final = re.compile(r"\| ((?:SQS|FIL|INV)-\d+[a-z]?) \| (.*?) \| (.*?) ?\|")
+_ROW: Final = re.compile(r"\| ((?:SQS|STR|KCL|FIL|INV|SNS|SRC)-\d+[a-z]?) \| (.*?) \| (.*?) ?\|")
 _NUMBER: Final = re.compile(r"\d+[a-z]?")
-_FAMILIES: Final = frozenset({"sqs", "fil", "inv"})
+_FAMILIES: Final = frozenset({"sqs", "str", "kcl", "fil", "inv", "sns", "src"})
 
 
 def rules_of(test: str, *, inside_ranges: bool = True) -> list[str]:

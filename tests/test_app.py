@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import urllib.request
+from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 
-from eventmap import App, EventSourceMapping, Function, each_record
+from eventmap import App, EventSourceMapping, Function, HttpSettings, S3Notification, SnsSubscription, each_record
 from eventmap.clock import utc_now
 from eventmap.errors import ConfigurationError, InvalidParameterValue, ResourceConflict
-from eventmap.rules.configuration import already_exists
-from eventmap.testing import MemorySqs
+from eventmap.rules.configuration import already_exists, stream_already_exists
+from eventmap.stream_mapping import StreamMapping
+from eventmap.testing import MemoryDynamoDb, MemoryKinesis, MemorySqs
 from tests.delivery.scene import Handler, numbered, working
 from tests.testing.queues import queue
 
@@ -274,3 +277,305 @@ async def test_a_block_without_mappings_is_fine(memory_sqs: MemorySqs) -> None:
         await running.until_empty()
 
     assert running.statistics() == {}
+
+
+# Streams. ---------------------------------------------------------------------------------------------------------
+
+
+def test_decorators_map_streams_beside_queues() -> None:
+    """One function on a queue, a Kinesis stream and a table; the handler itself is returned unchanged."""
+    app = App()
+
+    @app.kinesis("clicks", starting_position="LATEST", parallelization_factor=2)
+    @app.dynamodb("orders", starting_position="TRIM_HORIZON", tumbling_window_in_seconds=60)
+    @app.sqs("jobs")
+    @app.function(timeout=30)
+    def work(event: object, context: object) -> str:
+        return "mine"
+
+    _, table, stream = app.mappings()
+    assert work(None, None) == "mine"
+    assert isinstance(table, StreamMapping)
+    assert isinstance(stream, StreamMapping)
+    assert (table.event_source, table.event_source_arn, table.tumbling_window_in_seconds) == ("dynamodb", "orders", 60)
+    assert (stream.event_source, stream.event_source_arn, stream.parallelization_factor) == ("kinesis", "clicks", 2)
+    assert {mapping.function_name for mapping in app.mappings()} == {"work"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "Value null at 'startingPosition' failed to satisfy constraint: Member must not be null"),
+        ({"starting_position": "FIRST"}, r"enum value set: \[LATEST, AT_TIMESTAMP, TRIM_HORIZON\]"),
+        ({"starting_position": "LATEST", "batch_size": 10_001}, "batchSize"),
+        ({"starting_position": "LATEST", "maximum_concurrency": 2}, "maximum_concurrency is not supported for streams"),
+        ({"starting_position": "LATEST", "timeout": 5}, r"write @app.function\(timeout=…\)"),
+    ],
+)
+def test_str_01_16_a_wrong_setting_of_a_stream_is_refused_where_it_is_written(
+    settings: dict[str, Any], words: str
+) -> None:
+    """STR-01, STR-16: at the decorator, in AWS' words where they are known."""
+    with pytest.raises(InvalidParameterValue, match=words):
+        App().kinesis("clicks", **settings)
+
+
+def test_str_16_a_table_cannot_be_begun_at_a_timestamp() -> None:
+    """STR-16: in AWS' words."""
+    with pytest.raises(InvalidParameterValue, match="Unsupported starting position for arn type: orders"):
+        App().dynamodb("orders", starting_position="AT_TIMESTAMP", starting_position_timestamp=1.0)
+
+
+@pytest.mark.virtual_time
+async def test_an_app_reads_streams_and_queues_side_by_side(memory_sqs: MemorySqs) -> None:
+    """`running` as a user writes it: no lease store of one's own, everything is read once and in order."""
+    queue(memory_sqs, "jobs").put("a")
+    kinesis, dynamodb = MemoryKinesis(), MemoryDynamoDb()
+    kinesis.create_stream("clicks")
+    dynamodb.create_table("orders")
+    app, seen = App(), []
+
+    @app.dynamodb("orders", starting_position="TRIM_HORIZON")
+    @app.kinesis("clicks", starting_position="TRIM_HORIZON")
+    @app.sqs("jobs")
+    async def work(event: dict[str, Any], context: object) -> None:
+        seen.extend(record["eventSource"] for record in event["Records"])
+
+    async with app.running(
+        queue_api=memory_sqs, kinesis_api=kinesis, dynamodb_api=dynamodb, leases="memory"
+    ) as running:
+        kinesis.put_record("clicks", b"1", "k")
+        dynamodb.put_item("orders", {"id": {"S": "1"}})
+        await running.until_caught_up()
+        await running.until_empty()
+
+        assert sorted(seen) == ["aws:dynamodb", "aws:kinesis", "aws:sqs"]
+        assert {arn.split(":")[2]: each.done for (arn, _), each in running.statistics().items()} == {
+            "sqs": 1,
+            "kinesis": 1,
+            "dynamodb": 1,
+        }
+        assert [each.arn.split(":")[2] for each in running.streams()] == ["kinesis", "dynamodb"]
+
+
+@pytest.mark.virtual_time
+async def test_str_36_an_app_goes_on_at_its_state_file(tmp_path: Path) -> None:
+    """STR-36: what one run saved, the next one does not read again."""
+    kinesis = MemoryKinesis()
+    kinesis.create_stream("clicks")
+    app, seen = App(), []
+
+    @app.kinesis("clicks", starting_position="TRIM_HORIZON")
+    async def work(event: dict[str, Any], context: object) -> None:
+        seen.extend(record["kinesis"]["partitionKey"] for record in event["Records"])
+
+    for key in ("a", "b"):
+        kinesis.put_record("clicks", b"1", key)
+        async with app.running(kinesis_api=kinesis, state=tmp_path / "state.sqlite") as running:
+            await running.until_caught_up()
+
+    assert seen == ["a", "b"]
+
+
+@pytest.mark.virtual_time
+async def test_str_17_a_missing_stream_is_refused_at_the_start() -> None:
+    """STR-17: in AWS' words, before anything is read."""
+    app = App()
+    app.kinesis("clicks", starting_position="LATEST")(nothing)
+
+    with pytest.raises(InvalidParameterValue, match="Stream not found: clicks"):
+        async with app.running(kinesis_api=MemoryKinesis(), leases="memory"):
+            pass
+
+
+@pytest.mark.virtual_time
+async def test_str_17_one_stream_and_one_function_are_mapped_once() -> None:
+    """STR-17: by name and by ARN it is the same stream."""
+    kinesis = MemoryKinesis()
+    arn = kinesis.create_stream("clicks")
+    app = App()
+    for name in ("clicks", arn):
+        app.kinesis(name, starting_position="LATEST")(nothing)
+
+    with pytest.raises(ResourceConflict) as refused:
+        async with app.running(kinesis_api=kinesis, leases="memory"):
+            pass
+
+    assert str(refused.value) == stream_already_exists(arn, "nothing")
+
+
+@pytest.mark.virtual_time
+async def test_str_15_a_running_stream_mapping_shows_itself_as_aws_would() -> None:
+    """STR-15: with all defaults spelled out."""
+    kinesis = MemoryKinesis()
+    arn = kinesis.create_stream("clicks")
+    app = App()
+    app.kinesis("clicks", starting_position="LATEST")(nothing)
+
+    async with app.running(kinesis_api=kinesis, leases="memory") as running:
+        [shown] = running.configurations()
+
+    assert shown["EventSourceArn"] == arn
+    assert {name: shown[name] for name in ("BatchSize", "ParallelizationFactor", "MaximumRetryAttempts")} == {
+        "BatchSize": 100,
+        "ParallelizationFactor": 1,
+        "MaximumRetryAttempts": -1,
+    }
+
+
+@pytest.mark.virtual_time
+async def test_str_180_the_failover_time_is_a_setting_of_a_second_at_least(memory_kinesis: MemoryKinesis) -> None:
+    """STR-180: less than a second would be lost to a slow call, so it is refused before anything is read."""
+    memory_kinesis.create_stream("clicks")
+    app = App()
+    app.kinesis("clicks", starting_position="LATEST")(Handler())
+
+    with pytest.raises(ConfigurationError, match="at least 1 second"):
+        async with app.running(kinesis_api=memory_kinesis, leases="memory", failover_s=0.5):
+            pass
+    async with app.running(kinesis_api=memory_kinesis, leases="memory", failover_s=3) as running:
+        await anyio.sleep(1)
+        [statistics] = running.statistics().values()
+        assert statistics.shards == 1
+
+
+# Topics and buckets. ----------------------------------------------------------------------------------------------
+
+
+def test_decorators_map_topics_and_buckets_beside_the_others() -> None:
+    """One function on a queue, a topic and a bucket; the handler itself is returned unchanged."""
+    app = App()
+
+    @app.s3("photos", prefix="uploads/", events=["s3:ObjectRemoved:*"])
+    @app.sns("placed-orders", filter_policy={"kind": ["sale"]})
+    @app.sqs("jobs")
+    @app.function(timeout=30, maximum_retry_attempts=1, aliases=["live"])
+    def work(event: object, context: object) -> str:
+        return "mine"
+
+    [function] = app.functions()
+    _, topic, bucket = app.mappings()
+    assert work(None, None) == "mine"
+    assert (function.maximum_retry_attempts, function.aliases) == (1, ["live"])
+    assert topic == SnsSubscription(topic_arn="placed-orders", function_name="work", filter_policy={"kind": ["sale"]})
+    assert bucket == S3Notification(
+        bucket="photos", function_name="work", prefix="uploads/", events=["s3:ObjectRemoved:*"]
+    )
+
+
+def test_a_function_needs_no_source() -> None:
+    """A server calls it by its name."""
+    app = App()
+    app.function(timeout=5)(nothing)
+
+    assert [function.function_name for function in app.functions()] == ["nothing"]
+    assert app.mappings() == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"filter_polcy": {}}, "filter_polcy is not a setting of a subscription"),
+        ({"timeout": 5}, r"write @app.function\(timeout=…\)"),
+        ({"maximum_retry_attempts": 1}, r"write @app.function\(maximum_retry_attempts=…\)"),
+        ({"destination_config": {}}, r"write @app.function\(destination_config=…\)"),
+        ({"raw_message_delivery": True}, r"raw delivery does not apply to functions \(SNS-59\)"),
+        ({"filter_policy_scope": "Body"}, "filterPolicyScope"),
+    ],
+)
+def test_sns_59_75_a_wrong_setting_of_a_topic_is_refused_where_it_is_written(
+    settings: dict[str, Any], words: str
+) -> None:
+    """SNS-59, SNS-75: at the decorator."""
+    with pytest.raises(InvalidParameterValue, match=words):
+        App().sns("orders", **settings)
+
+
+def test_sns_125_src_25_what_cannot_invoke_a_function_is_refused_where_it_is_written() -> None:
+    """SNS-125, SRC-25: a FIFO topic; an event S3 does not have."""
+    with pytest.raises(InvalidParameterValue, match="FIFO topic, which cannot invoke a function"):
+        App().sns("orders.fifo")
+    with pytest.raises(InvalidParameterValue, match="is no event of S3"):
+        App().s3("photos", events=["ObjectCreated"])
+
+
+def test_a_per_record_handler_is_refused_where_its_answer_means_nothing() -> None:
+    """An event of a topic fails or not as a whole: a partial answer would lose its failures."""
+
+    @each_record
+    def picky(record: object, context: object) -> None: ...
+
+    for subscribe in (App().sns("orders"), App().s3("photos")):
+        with pytest.raises(
+            InvalidParameterValue, match="picky is made with @each_record, which reports failed records"
+        ):
+            subscribe(picky)
+
+
+def test_a_stream_has_retries_and_a_destination_of_its_own() -> None:
+    """The names are those of a function's asynchronous events, too, and mean its batches here."""
+    app = App()
+    app.kinesis("clicks", starting_position="LATEST", maximum_retry_attempts=5)(nothing)
+    app.function(maximum_retry_attempts=1)(nothing)
+
+    [mapping] = app.mappings()
+    [function] = app.functions()
+    assert isinstance(mapping, StreamMapping)
+    assert (mapping.maximum_retry_attempts, function.maximum_retry_attempts) == (5, 1)
+
+
+def test_a_topic_of_another_function_is_refused() -> None:
+    """By the name that was written."""
+    function = Function(handler=nothing, function_name="work")
+
+    with pytest.raises(ConfigurationError, match="mapping of 'orders' is for function 'other', not 'work'"):
+        App().add(function, SnsSubscription(topic_arn="orders", function_name="other"))
+    with pytest.raises(ConfigurationError, match="mapping of 'photos' is for function 'other', not 'work'"):
+        App().add(function, S3Notification(bucket="photos", function_name="other"))
+
+
+async def test_an_app_serves_its_functions(tmp_path: Path) -> None:
+    """A function without a source, called by its name; an `Event` is kept in the file and has ended when it is idle."""
+    app, seen = App(), []
+    file = tmp_path / "events.sqlite"
+
+    @app.function()
+    async def work(event: object, context: object) -> object:
+        seen.append(event)
+        return event
+
+    def post(url: str, kind: str) -> tuple[int, bytes]:
+        request = urllib.request.Request(
+            f"{url}/2015-03-31/functions/work/invocations", b'{"n": 1}', {"X-Amz-Invocation-Type": kind}
+        )
+        with urllib.request.urlopen(request) as response:
+            return response.status, response.read()
+
+    async with app.running(http=HttpSettings(), events=file) as running:
+        assert running.url is not None
+        answered = await anyio.to_thread.run_sync(post, running.url, "RequestResponse")
+        accepted = await anyio.to_thread.run_sync(post, running.url, "Event")
+        await running.until_idle()
+        [statistics] = running.asynchronous().values()
+
+    assert (answered, accepted) == ((200, b'{"n": 1}'), (202, b""))
+    assert seen == [{"n": 1}, {"n": 1}]
+    assert (statistics.received, statistics.done) == (1, 1)
+    assert file.exists()
+
+
+def test_beyond_this_machine_callers_are_asked_who_they_are() -> None:
+    """Refused where it is written: nobody opens a machine to others by accident."""
+    with pytest.raises(ConfigurationError, match=r"listening on 0\.0\.0\.0 lets other machines invoke the functions"):
+        HttpSettings(host="0.0.0.0")
+    assert HttpSettings(host="0.0.0.0", access_keys={"AKID": "secret"}).port == 0
+    assert HttpSettings(host="0.0.0.0", allow_anonymous=True).access_keys == {}
+    with pytest.raises(ConfigurationError, match="port must be 0 to 65535"):
+        HttpSettings(port=65_536)
+
+
+async def test_where_events_are_is_checked_before_anything_runs() -> None:
+    """A name that is neither a file nor a queue."""
+    with pytest.raises(ConfigurationError, match="events can be in sqlite, memory or sqs:QUEUE, not 'redis'"):
+        async with App().running(events="redis"):
+            pass

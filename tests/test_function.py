@@ -164,3 +164,121 @@ def test_the_isolation_is_one_of_two() -> None:
 def test_inv_78_times_are_above_zero(name: str, value: Any) -> None:
     """INV-78: seconds, our own settings."""
     assert name in refusal(**{name: value})
+
+
+QUEUE = "arn:aws:sqs:us-east-1:123456789012:done"
+TOPIC = "arn:aws:sns:us-east-1:123456789012:done"
+OTHER = "arn:aws:lambda:us-east-1:123456789012:function:other"
+BUS = "arn:aws:events:us-east-1:123456789012:event-bus/default"
+BUCKET = "arn:aws:s3:::done"
+
+
+def test_inv_41_44_the_defaults_of_asynchronous_events() -> None:
+    """INV-41, INV-44: two retries, six hours, and nobody is told."""
+    plain = function()
+
+    assert (plain.maximum_retry_attempts, plain.maximum_event_age_in_seconds) == (2, 21_600)
+    assert (plain.on_success, plain.on_failure, plain.dead_letter_arn, plain.aliases) == (None, None, None, ())
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"maximum_retry_attempts": 0},
+        {"maximum_retry_attempts": 2},
+        {"maximum_event_age_in_seconds": 60},
+        {"maximum_event_age_in_seconds": 21_600},
+        {"aliases": ["live", "v1", "x" * 128]},
+    ],
+)
+def test_inv_15_41_44_what_is_accepted_of_asynchronous_events(settings: dict[str, Any]) -> None:
+    """INV-15, 41, 44: every value at the end of its range."""
+    assert all(getattr(function(**settings), name) == value for name, value in settings.items())
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"maximum_retry_attempts": -1}, "Value '-1' at 'maximumRetryAttempts'"),
+        ({"maximum_retry_attempts": 3}, "Value '3' at 'maximumRetryAttempts'"),
+        ({"maximum_retry_attempts": True}, "maximumRetryAttempts must be a whole number"),
+        ({"maximum_event_age_in_seconds": 59}, "Value '59' at 'maximumEventAgeInSeconds'"),
+        ({"maximum_event_age_in_seconds": 21_601}, "Value '21601' at 'maximumEventAgeInSeconds'"),
+    ],
+)
+def test_inv_41_44_what_is_out_of_range_is_refused(settings: dict[str, Any], words: str) -> None:
+    """INV-41, INV-44: in the words of AWS' own validation."""
+    assert words in refusal(**settings)
+
+
+@pytest.mark.parametrize("aliases", [["1"], ["007"], [""], ["a b"], ["x" * 129], ["a:b"], ["é"], [5], "live", None])
+def test_inv_15_an_alias_is_no_number(aliases: Any) -> None:
+    """INV-15: digits alone would be a version's name."""
+    assert "alias" in refusal(aliases=aliases) or "'name'" in refusal(aliases=aliases)
+
+
+@pytest.mark.parametrize("arn", [QUEUE, TOPIC, OTHER, f"{OTHER}:live", BUS])
+def test_inv_55_to_58_both_outcomes_may_go_to_a_queue_topic_function_or_bus(arn: str) -> None:
+    """INV-55..58: each by its ARN."""
+    config = {"OnSuccess": {"Destination": arn}, "OnFailure": {"Destination": arn}}
+
+    assert (function(destination_config=config).on_success, function(destination_config=config).on_failure) == (
+        arn,
+        arn,
+    )
+
+
+def test_inv_59_a_bucket_takes_failures_only() -> None:
+    """INV-59: on success it is refused, as in AWS."""
+    assert function(destination_config={"OnFailure": {"Destination": BUCKET}}).on_failure == BUCKET
+    words = refusal(destination_config={"OnSuccess": {"Destination": BUCKET}})
+    assert words.startswith(f"The provided destination config DestinationConfig(OnSuccess={BUCKET}) is invalid.")
+
+
+def test_inv_63_a_function_is_no_destination_of_its_own() -> None:
+    """INV-63: in AWS' words; whichever alias of it."""
+    own = "arn:aws:lambda:us-east-1:123456789012:function:work"
+
+    for arn in (own, f"{own}:live"):
+        words = refusal(destination_config={"OnFailure": {"Destination": arn}})
+        assert words == "You can't specify the function as a destination for itself."
+
+
+@pytest.mark.parametrize(
+    ("arn", "words"),
+    [
+        ("done", "The destination ARN done is invalid."),
+        (5, "The destination ARN 5 is invalid."),
+        ("arn:aws:sqs:us-east-1:123456789012:", "is invalid."),
+        ("arn:aws:dynamodb:us-east-1:123456789012:table/t", "The provided destination config DestinationConfig("),
+        (f"{QUEUE}.fifo", "none of them FIFO"),
+    ],
+)
+def test_inv_55_63_what_is_no_destination_is_refused(arn: Any, words: str) -> None:
+    """INV-55, INV-63: another service, a FIFO queue, no ARN at all."""
+    assert words in refusal(destination_config={"OnFailure": {"Destination": arn}})
+
+
+@pytest.mark.parametrize(
+    "config",
+    [{"OnError": {"Destination": QUEUE}}, {"OnFailure": QUEUE}, {"OnFailure": {"Arn": QUEUE}}, [QUEUE], QUEUE],
+)
+def test_inv_63_a_destination_config_has_a_shape(config: Any) -> None:
+    """INV-63: said with the shape."""
+    assert "Destination" in refusal(destination_config=config)
+
+
+@pytest.mark.parametrize("arn", [QUEUE, TOPIC])
+def test_inv_65_dead_letters_go_to_a_queue_or_topic(arn: str) -> None:
+    """INV-65: and to nothing else."""
+    assert function(dead_letter_config={"TargetArn": arn}).dead_letter_arn == arn
+    assert "takes the ARN of one of sqs, sns" in refusal(dead_letter_config={"TargetArn": OTHER})
+    assert "none of them FIFO" in refusal(dead_letter_config={"TargetArn": f"{arn}.fifo"})
+    assert 'must be {"TargetArn": ARN}' in refusal(dead_letter_config={"Arn": arn})
+
+
+def test_inv_64_a_destination_and_dead_letters_may_both_be_set() -> None:
+    """INV-64: both get the failure."""
+    both = function(destination_config={"OnFailure": {"Destination": TOPIC}}, dead_letter_config={"TargetArn": QUEUE})
+
+    assert (both.on_failure, both.dead_letter_arn) == (TOPIC, QUEUE)

@@ -39,3 +39,16 @@ def test_importing_eventmap_imports_nothing_heavy() -> None:
 def test_eventmap_is_typed() -> None:
     """`py.typed` is part of the package."""
     assert (Path(eventmap.__file__).parent / "py.typed").exists()
+
+
+def test_polling_imports_nothing_that_only_pushes_need() -> None:
+    """A worker of queues and streams starts without the server, the receivers and what they stand on."""
+    program = (
+        "import sys, eventmap.service; "
+        "print(sorted(name for name in sys.modules if name.startswith(('eventmap.server', 'eventmap.receivers', "
+        "'eventmap.delivery.asynchronous', 'eventmap.idempotency', 'starlette', 'uvicorn', 'cryptography'))))"
+    )
+
+    imported = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert imported.stdout.strip() == "[]"

@@ -107,6 +107,25 @@ def test_sqs_101_an_empty_batch_fails_nothing() -> None:
     assert failed(each_record(Runs())({"Records": []}, None)) == []
 
 
+@pytest.mark.parametrize(("member", "number"), [("kinesis", "sequenceNumber"), ("dynamodb", "SequenceNumber")])
+def test_str_62_70_on_a_stream_the_first_failure_is_reported_and_nothing_after_it_tried(
+    member: str, number: str
+) -> None:
+    """All from it on is delivered again, whatever became of it."""
+    tried: list[str] = []
+
+    @each_record
+    def handle(record: dict[str, Any], context: object) -> None:
+        tried.append(record[member][number])
+        if record[member][number] == "2":
+            raise ValueError("no")
+
+    answer = handle({"Records": [{member: {number: each}} for each in ("1", "2", "3")]}, None)
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+    assert tried == ["1", "2"]
+
+
 async def test_inv_37_sqs_101_async_record_handlers_are_awaited_in_order() -> None:
     """INV-37: `async def` makes an async handler, with the same answer."""
     seen: list[str] = []

@@ -1,20 +1,29 @@
-"""What a user writes for a queue — its name, URL or ARN — as a value."""
+"""What a user writes for a queue or a stream — its name, ARN or URL — as a value."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from eventmap.aws.endpoint import is_aws
 from eventmap.errors import InvalidParameterValue
+from eventmap.stream_mapping import EventSource
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo", re.ASCII)
+_STREAM_NAME = re.compile(r"[A-Za-z0-9_.-]{1,128}", re.ASCII)
+_TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{3,255}", re.ASCII)
+_STREAM_LABEL = re.compile(r"[A-Za-z0-9:._-]+", re.ASCII)  # a time, such as 2024-06-10T19:26:16.525
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 _REGION = re.compile(r"[a-z]{2,}(?:-[a-z]+)+-\d{1,2}", re.ASCII)
 _ARN_REGION = re.compile(r"[a-z0-9-]+", re.ASCII)  # emulators make up names that no region has
-_AWS_DOMAINS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn")
-_ACCOUNT_OF_EMULATORS = "000000000000"
+
+_QUEUE_SHAPE = "the ARN of an SQS queue; it looks like arn:aws:sqs:us-east-1:123456789012:orders"
+_KINESIS_SHAPE = "the ARN of a Kinesis stream; it looks like arn:aws:kinesis:us-east-1:123456789012:stream/clicks"
+_TABLE_SHAPE = (
+    "the ARN of a DynamoDB table or its stream; it looks like arn:aws:dynamodb:us-east-1:123456789012:table/orders, "
+    "with /stream/2026-01-31T12:00:00.000 for one stream of it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +42,22 @@ class QueueReference:
     @property
     def endpoint_url(self) -> str | None:
         """The server a URL points to, if it is not AWS'; None leaves the endpoint to the region."""
-        if self.url is None:
+        if self.url is None or is_aws(self.url):
             return None
         parts = urlsplit(self.url)
-        if (parts.hostname or "").endswith(_AWS_DOMAINS):
-            return None
         return f"{parts.scheme}://{parts.netloc}"
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReference:
+    """A stream as the user named it; None where that said nothing."""
+
+    event_source: EventSource
+    name: str  #: the Kinesis stream's, or the table's
+    region: str | None = None
+    account: str | None = None  #: twelve digits
+    stream_arn: str | None = None  #: of one stream; None = by name, or, for a table, whichever stream it has
+    table_arn: str | None = None  #: DynamoDB only, and only if the table's ARN was given
 
 
 def parse_queue(text: str) -> QueueReference:
@@ -50,38 +69,71 @@ def parse_queue(text: str) -> QueueReference:
     return QueueReference(_name(text, text))
 
 
-def queue_arn(attributes: Mapping[str, str], *, url: str, region: str) -> str:
-    """The queue's ARN: its own word for it, or one composed for a server that does not say.
+def parse_stream(text: str, event_source: EventSource) -> StreamReference:
+    """Read the name or ARN of a Kinesis stream, or the name, ARN or stream ARN of a table.
 
-    Raises: InvalidParameterValue if neither the attributes nor `url` name the queue.
+    Raises: InvalidParameterValue naming `text`; for the ARN of a registered consumer, too (STR-18).
     """
-    stated = attributes.get("QueueArn")
-    if stated:
-        return stated
-    queue = _from_url(url)
-    return f"arn:{partition(region)}:sqs:{region}:{queue.account or _ACCOUNT_OF_EMULATORS}:{queue.name}"
+    return _kinesis_stream(text) if event_source == "kinesis" else _table_stream(text)
 
 
-def partition(region: str) -> str:
-    """The part of AWS a region belongs to, as ARNs spell it."""
-    for prefix, name in (
-        ("cn-", "aws-cn"),
-        ("us-gov-", "aws-us-gov"),
-        ("us-iso-", "aws-iso"),
-        ("us-isob-", "aws-iso-b"),
+def _kinesis_stream(text: str) -> StreamReference:
+    if not text.startswith("arn:"):
+        if not _STREAM_NAME.fullmatch(text):
+            raise InvalidParameterValue(
+                f"{text!r} names no Kinesis stream: a stream name has 1 to 128 letters, digits, hyphens, underscores "
+                "and dots; give NAME or an ARN"
+            )
+        return StreamReference("kinesis", text)
+    region, account, resource = _arn_parts(text, "kinesis", _KINESIS_SHAPE)
+    kind, _, rest = resource.partition("/")
+    name, _, consumer = rest.partition("/")
+    if kind != "stream" or not _STREAM_NAME.fullmatch(name):
+        raise InvalidParameterValue(f"{text!r} is not {_KINESIS_SHAPE}")
+    if consumer.startswith("consumer/"):
+        raise InvalidParameterValue(
+            f"{text!r} is a registered consumer, and enhanced fan-out is not offered: "
+            f"name the stream itself, {text.removesuffix(f'/{consumer}')}"
+        )
+    if consumer:
+        raise InvalidParameterValue(f"{text!r} is not {_KINESIS_SHAPE}")
+    return StreamReference("kinesis", name, region, account, stream_arn=text)
+
+
+def _table_stream(text: str) -> StreamReference:
+    if not text.startswith("arn:"):
+        if not _TABLE_NAME.fullmatch(text):
+            raise InvalidParameterValue(
+                f"{text!r} names no DynamoDB table: a table name has 3 to 255 letters, digits, hyphens, underscores "
+                "and dots; give NAME, the table's ARN or its stream's"
+            )
+        return StreamReference("dynamodb", text)
+    region, account, resource = _arn_parts(text, "dynamodb", _TABLE_SHAPE)
+    match resource.split("/", 3):
+        case ["table", name] if _TABLE_NAME.fullmatch(name):
+            return StreamReference("dynamodb", name, region, account, table_arn=text)
+        case ["table", name, "stream", label] if _TABLE_NAME.fullmatch(name) and _STREAM_LABEL.fullmatch(label):
+            return StreamReference("dynamodb", name, region, account, stream_arn=text)
+        case _:
+            raise InvalidParameterValue(f"{text!r} is not {_TABLE_SHAPE}")
+
+
+def _arn_parts(text: str, service: str, shape: str) -> tuple[str, str, str]:
+    """(region, account, resource) of an ARN of that service."""
+    parts = text.split(":", 5)
+    if (
+        len(parts) != 6
+        or parts[2] != service
+        or not _ARN_REGION.fullmatch(parts[3])
+        or not _ACCOUNT.fullmatch(parts[4])
     ):
-        if region.startswith(prefix):
-            return name
-    return "aws"
+        raise InvalidParameterValue(f"{text!r} is not {shape}")
+    return parts[3], parts[4], parts[5]
 
 
 def _from_arn(text: str) -> QueueReference:
-    parts = text.split(":")
-    if len(parts) != 6 or parts[2] != "sqs" or not _ARN_REGION.fullmatch(parts[3]) or not _ACCOUNT.fullmatch(parts[4]):
-        raise InvalidParameterValue(
-            f"{text!r} is not the ARN of an SQS queue; it looks like arn:aws:sqs:us-east-1:123456789012:orders"
-        )
-    return QueueReference(_name(parts[5], text), region=parts[3], account=parts[4])
+    region, account, name = _arn_parts(text, "sqs", _QUEUE_SHAPE)
+    return QueueReference(_name(name, text), region=region, account=account)
 
 
 def _from_url(text: str) -> QueueReference:

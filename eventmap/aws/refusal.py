@@ -7,12 +7,27 @@ from dataclasses import dataclass
 
 import orjson
 
-from eventmap.errors import AccessRefused, QueueNotFound, SourceError, TransientSourceError
+from eventmap.aws.services import EVENTS, LAMBDA, SQS, Service
+from eventmap.errors import (
+    AccessRefused,
+    IteratorExpired,
+    QueueNotFound,
+    RecordsTrimmed,
+    ShardGone,
+    SourceError,
+    StreamNotFound,
+    TransientSourceError,
+)
 
 NOT_JSON = "NotJsonProtocol"
 
 # The JSON protocol's shape names and the older query protocol's codes both occur, depending on the server.
 MISSING_QUEUE = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "NonExistentQueue", "QueueDoesNotExist"})
+MISSING = MISSING_QUEUE | {"NoSuchBucket", "NotFound", "NotFoundException"}
+MISSING_RESOURCE = "ResourceNotFoundException"
+EXPIRED_ITERATOR = "ExpiredIteratorException"
+TRIMMED = "TrimmedDataAccessException"
+SHARD_OPERATIONS = frozenset({"GetShardIterator", "GetRecords"})
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
 WRONG_KEYS = frozenset(
     {
@@ -41,6 +56,11 @@ NOT_ALLOWED = frozenset(
         "AWS.SimpleQueueService.KmsAccessDenied",
         "AccessDenied",
         "AccessDeniedException",
+        "AuthorizationError",
+        "AuthorizationErrorException",
+        "KMSAccessDenied",
+        "KMSAccessDeniedException",
+        "KMSOptInRequired",
         "KMS.AccessDeniedException",
         "KmsAccessDenied",
         "NotAuthorized",
@@ -51,12 +71,20 @@ NOT_ALLOWED = frozenset(
 WRONG_ADDRESS = frozenset({"InvalidAddress"})
 TRANSIENT = frozenset(
     {
+        "ExpiredNextTokenException",  # list again, from the beginning
         "InternalError",
+        "InternalErrorException",
         "InternalFailure",
+        "InternalFailureException",
+        "InternalServerError",
         "KMS.ThrottlingException",
+        "KMSThrottling",
+        "KMSThrottlingException",
         "KmsThrottled",
+        "LimitExceededException",
         "OverLimit",
         "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "RequestThrottled",
         "RequestThrottledException",
@@ -65,6 +93,8 @@ TRANSIENT = frozenset(
         "ServiceUnavailable",
         "ServiceUnavailableException",
         "SlowDown",
+        "Throttled",
+        "ThrottledException",
         "Throttling",
         "ThrottlingException",
         "TooManyRequests",
@@ -78,10 +108,22 @@ KNOWN = MISSING_QUEUE | EXPIRED | WRONG_KEYS | WRONG_SIGNATURE | NOT_ALLOWED | W
 class Call:
     """What was asked, of whom: the words an error message needs."""
 
+    service: Service
     operation: str  #: such as ReceiveMessage
-    queue: str  #: name or URL of the queue
+    subject: str  #: name, URL or ARN of the queue, stream, table, topic or bucket
     endpoint: str
     region: str
+    shard_id: str = ""  #: "" where the call names none
+
+    @property
+    def about(self) -> str:
+        """Such as `shard "shardId-000000000000" of stream "orders"`."""
+        named = f'{self.service.noun} "{self.subject}"'
+        return f'shard "{self.shard_id}" of {named}' if self.shard_id else named
+
+    @property
+    def where(self) -> str:
+        return f"{self.endpoint} ({self.region})"
 
 
 def is_expired(error: SourceError) -> bool:
@@ -92,39 +134,65 @@ def is_expired(error: SourceError) -> bool:
 def refusal(call: Call, status: int, headers: Mapping[str, str], body: bytes, *, known: bool) -> SourceError:
     """The exception for an HTTP answer other than 200; the caller raises it.
 
-    `known` says that this endpoint has answered as SQS before: then an answer nobody can read is an incident of the
-    moment, else it is the wrong address.
+    `known` says that this endpoint has answered as its service before: then an answer nobody can read is an incident of
+    the moment, else it is the wrong address.
     """
     code, message = _code_and_message(headers, body)
+    if not code and status not in (401, 403, 408, 429) and status < 500:
+        return not_json(call, status, body, known=known)
+    return classified(call, status, code, message)
+
+
+def classified(call: Call, status: int, code: str, message: str) -> SourceError:
+    """The exception for AWS' error code, "" if the answer had none."""
     if code in MISSING_QUEUE:
-        return QueueNotFound(_queue_name(call.queue), f"{call.endpoint} ({call.region})")
-    said = f"{call.operation} was refused by {call.endpoint} ({call.region}) with {code or f'HTTP {status}'}"
+        return QueueNotFound(_queue_name(call.subject), call.where)
+    if code in (MISSING_RESOURCE, EXPIRED_ITERATOR, TRIMMED) and call.service not in (EVENTS, LAMBDA):
+        return _stream_refusal(call, code)
+    about = "" if call.service is SQS else f" of {call.about}"
+    said = f"{call.operation}{about} was refused by {call.where} with {code or f'HTTP {status}'}"
     if message:
         said = f"{said}: {message}"
-    advice = _access_advice(code, status)
+    advice = _access_advice(call.service, code, status)
     if advice:
         return AccessRefused(f"{said}; {advice}", code=code or str(status))
     # OverLimit answers 403 and throttling 400: the code goes before the status.
     if code in TRANSIENT or status in (408, 429) or status >= 500:
         return TransientSourceError(said, code=code or str(status))
-    if not code:
-        return not_json(call, status, body, known=known)
     return SourceError(said, code=code)
 
 
 def not_json(call: Call, status: int, body: bytes, *, known: bool) -> SourceError:
-    """The exception for an answer that is not SQS' JSON protocol."""
+    """The exception for an answer that is not the service's JSON protocol."""
     form = "XML, the older query protocol" if body.lstrip()[:1] == b"<" else "something that is not its JSON protocol"
     said = f"{call.operation} at {call.endpoint} was answered with HTTP {status} and {form}"
     if known:
         return TransientSourceError(said, code=NOT_JSON)
     return SourceError(
-        f"{said}: eventmap speaks SQS' JSON protocol only; check --endpoint-url, or use a newer version of that server",
+        f"{said}: eventmap speaks the JSON protocol of {call.service.title} only; check --endpoint-url, or use a newer "
+        "version of that server",
         code=NOT_JSON,
     )
 
 
-def _access_advice(code: str, status: int) -> str:
+def _stream_refusal(call: Call, code: str) -> SourceError:
+    if code == EXPIRED_ITERATOR:
+        return IteratorExpired(f"an iterator of {call.about} has expired: ask for a new one (STR-154)", code=code)
+    if code == TRIMMED:
+        return RecordsTrimmed(
+            f"the records asked for of {call.about} are older than it keeps them: go on at TRIM_HORIZON (STR-155)",
+            code=code,
+        )
+    if call.operation in SHARD_OPERATIONS:
+        gone = call.about if call.shard_id else f"a shard of {call.about}"
+        return ShardGone(f"{gone} does not exist any more at {call.where} (STR-152)", code=code)
+    return StreamNotFound(
+        f"{call.about} does not exist at {call.where}: check its name, --region and --endpoint-url, or create it",
+        code=code,
+    )
+
+
+def _access_advice(service: Service, code: str, status: int) -> str:
     if code in EXPIRED:
         return "the credentials have expired: sign in again (`aws sso login`) or export new ones"
     if code in WRONG_KEYS:
@@ -132,14 +200,14 @@ def _access_advice(code: str, status: int) -> str:
     if code in WRONG_SIGNATURE:
         return "check the secret access key, --region, and this machine's clock"
     if code in NOT_ALLOWED:
-        return (
-            "allow sqs:ReceiveMessage, sqs:DeleteMessage, sqs:ChangeMessageVisibility, sqs:GetQueueUrl and "
-            "sqs:GetQueueAttributes on the queue (SQS-18), and kms:Decrypt if it is encrypted with your own key"
-        )
+        return service.permissions
     if code in WRONG_ADDRESS:
         return "the queue is in another region: check --region"
     if status in (401, 403) and not code:
-        return "something before SQS refused the request: check proxies, VPC endpoint policies and --endpoint-url"
+        return (
+            f"something before {service.title} refused the request: check proxies, VPC endpoint policies and "
+            "--endpoint-url"
+        )
     return ""
 
 

@@ -1,4 +1,4 @@
-"""From what the user has configured to an open wire: region, credentials, endpoint.
+"""From what the user has configured to open wires: region, credentials, endpoints.
 
 The AWS client library finds them (environment, config files, profiles, SSO, container and instance roles); it is
 imported when it is asked and not before, because its import costs more than a whole start of the worker.
@@ -7,28 +7,33 @@ imported when it is asked and not before, because its import costs more than a w
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from eventmap.aws.loopback import is_loopback
+from eventmap.aws.endpoint import is_aws, is_loopback
 from eventmap.aws.signing import Credentials
 from eventmap.errors import AccessRefused, ConfigurationError, CredentialsNotFound, TransientSourceError
 
 if TYPE_CHECKING:
-    from eventmap.aws.wire import SqsWire
+    from eventmap.aws.dynamodb import DynamoDbStreamsWire, DynamoDbWire
+    from eventmap.aws.kinesis import KinesisWire
+    from eventmap.aws.sqs import SqsWire
+    from eventmap.aws.wire import WireOptions
 
 LOCAL_CREDENTIALS: Final = Credentials("test", "test")
 LOCAL_REGION: Final = "us-east-1"
+_CONNECT_TIMEOUT_S: Final = 5
+_READ_TIMEOUT_S: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class AwsSettings:
     """What the user said; None leaves it to the environment and AWS' config files."""
 
-    endpoint_url: str | None = None  #: of any server that speaks SQS' JSON protocol
+    endpoint_url: str | None = None  #: of any server that speaks AWS' JSON protocols, for every service
     region: str | None = None
     profile: str | None = None
     credentials: Credentials | None = None  #: fixed ones, for the embedded emulator
@@ -91,59 +96,142 @@ class ProviderCredentials:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one service is reached, and with which keys."""
+
+    endpoint_url: str
+    region: str
+    credentials: FixedCredentials | ProviderCredentials
+    ca_bundle: str | None = None
+    proxy_url: str | None = None
+
+    def options(self, connection_limit: int) -> WireOptions:
+        """What a wire wants to know beside the endpoint; `connection_limit` bounds its connections, 0 = no bound."""
+        return {
+            "region": self.region,
+            "credentials": self.credentials,
+            "connection_limit": connection_limit,
+            "ca_bundle": self.ca_bundle,
+            "proxy_url": self.proxy_url,
+        }
+
+
 @asynccontextmanager
-async def open_wire(settings: AwsSettings, *, connection_limit: int = 64) -> AsyncIterator[SqsWire]:
+async def open_sqs(settings: AwsSettings, *, connection_limit: int = 64) -> AsyncIterator[SqsWire]:
     """An open `SqsWire` for these settings; `connection_limit` bounds its connections, 0 = no bound.
 
     Raises: ConfigurationError (no region, an unknown profile, a bad endpoint), CredentialsNotFound, AccessRefused.
     """
-    from eventmap.aws.wire import SqsWire
+    from eventmap.aws.sqs import SqsWire
 
-    if settings.endpoint_url and settings.credentials:
-        wire = SqsWire(
-            settings.endpoint_url,
-            region=settings.region or LOCAL_REGION,
-            credentials=FixedCredentials(settings.credentials),
-            connection_limit=connection_limit,
-        )
-    else:
-        wire = await _resolved(settings, connection_limit)
-    async with wire:
+    [place] = await _places(settings, "sqs")
+    async with SqsWire(place.endpoint_url, **place.options(connection_limit)) as wire:
         yield wire
 
 
-async def _resolved(settings: AwsSettings, connection_limit: int) -> SqsWire:
-    """A wire, not yet open, for what the client library finds beyond `settings`."""
-    from botocore.exceptions import BotoCoreError
+@asynccontextmanager
+async def open_kinesis(settings: AwsSettings, *, connection_limit: int = 64) -> AsyncIterator[KinesisWire]:
+    """The same for Kinesis."""
+    from eventmap.aws.kinesis import KinesisWire
 
-    from eventmap.aws.wire import SqsWire
+    [place] = await _places(settings, "kinesis")
+    async with KinesisWire(place.endpoint_url, **place.options(connection_limit)) as wire:
+        yield wire
+
+
+@asynccontextmanager
+async def open_dynamodb(settings: AwsSettings, *, connection_limit: int = 64) -> AsyncIterator[DynamoDbStreamsWire]:
+    """The same for DynamoDB: its streams and, as `tables`, its tables, each with `connection_limit` connections."""
+    from eventmap.aws.dynamodb import DynamoDbStreamsWire, DynamoDbWire
+
+    at_tables, at_streams = await _places(settings, "dynamodb", "dynamodbstreams")
+    async with (
+        DynamoDbWire(at_tables.endpoint_url, **at_tables.options(connection_limit)) as tables,
+        DynamoDbStreamsWire(at_streams.endpoint_url, tables=tables, **at_streams.options(connection_limit)) as streams,
+    ):
+        yield streams
+
+
+@asynccontextmanager
+async def open_tables(settings: AwsSettings, *, connection_limit: int = 64) -> AsyncIterator[DynamoDbWire]:
+    """The same for DynamoDB's tables alone, wherever its streams may be."""
+    from eventmap.aws.dynamodb import DynamoDbWire
+
+    [place] = await _places(settings, "dynamodb")
+    async with DynamoDbWire(place.endpoint_url, **place.options(connection_limit)) as tables:
+        yield tables
+
+
+@asynccontextmanager
+async def open_client(settings: AwsSettings, service: str) -> AsyncIterator[Any]:
+    """The client library's own client, for the rare calls: one attempt per call, the same places and keys as the wires.
+
+    Raises: as `open_sqs`.
+    """
+    from botocore.config import Config
+
+    session, [place] = await _resolved(settings, (service,))
+    fixed: dict[str, str | None] = {}
+    if isinstance(place.credentials, FixedCredentials):
+        keys = await place.credentials.current()
+        fixed = {
+            "aws_access_key_id": keys.access_key,
+            "aws_secret_access_key": keys.secret_key,
+            "aws_session_token": keys.token,
+        }
+    config = Config(
+        retries={"total_max_attempts": 1},
+        connect_timeout=_CONNECT_TIMEOUT_S,
+        read_timeout=_READ_TIMEOUT_S,
+        # A bucket's name in front of it leads nowhere on a server of one's own.
+        s3={"addressing_style": "auto" if is_aws(place.endpoint_url) else "path"},
+    )
+    async with session.create_client(
+        service, region_name=place.region, endpoint_url=settings.endpoint_url, config=config, **fixed
+    ) as client:
+        yield client
+
+
+async def _places(settings: AwsSettings, *services: str) -> list[Place]:
+    """Where each of the services is, by its name in the client library, which is not asked if all is said."""
+    if settings.endpoint_url and settings.credentials:
+        credentials = FixedCredentials(settings.credentials)
+        return [Place(settings.endpoint_url, settings.region or LOCAL_REGION, credentials)] * len(services)
+    _, places = await _resolved(settings, services)
+    return places
+
+
+async def _resolved(settings: AwsSettings, services: Sequence[str]) -> tuple[Any, list[Place]]:
+    """The client library's session, and the places as it finds them beyond `settings`."""
+    from botocore.exceptions import BotoCoreError
 
     try:
         session = _session(settings.profile)
-        endpoint_url, region = await _endpoint_and_region(session, settings)
-        ca_bundle, proxy_url = _transport(session, endpoint_url)
+        endpoint_urls, region = await _endpoints_and_region(session, settings, services)
+        transports = [_transport(session, endpoint_url) for endpoint_url in endpoint_urls]
     except BotoCoreError as error:
         raise ConfigurationError(f"AWS configuration cannot be used: {error}") from error
-    loopback = is_loopback(endpoint_url)
-    source: FixedCredentials | ProviderCredentials
+    credentials = await _credentials(session, settings, loopback=all(map(is_loopback, endpoint_urls)))
+    return session, [
+        Place(endpoint_url, region, credentials, ca_bundle, proxy_url)
+        for endpoint_url, (ca_bundle, proxy_url) in zip(endpoint_urls, transports, strict=True)
+    ]
+
+
+async def _credentials(
+    session: Any, settings: AwsSettings, *, loopback: bool
+) -> FixedCredentials | ProviderCredentials:
     if settings.credentials:
-        source = FixedCredentials(settings.credentials)
-    else:
-        source = ProviderCredentials(session, instance_role=not loopback)
-        try:
-            await source.current()
-        except CredentialsNotFound:
-            if not loopback:
-                raise
-            source = FixedCredentials(LOCAL_CREDENTIALS)
-    return SqsWire(
-        endpoint_url,
-        region=region,
-        credentials=source,
-        connection_limit=connection_limit,
-        ca_bundle=ca_bundle,
-        proxy_url=proxy_url,
-    )
+        return FixedCredentials(settings.credentials)
+    source = ProviderCredentials(session, instance_role=not loopback)
+    try:
+        await source.current()
+    except CredentialsNotFound:
+        if not loopback:
+            raise
+        return FixedCredentials(LOCAL_CREDENTIALS)
+    return source
 
 
 def _session(profile: str | None) -> Any:
@@ -156,31 +244,33 @@ def _session(profile: str | None) -> Any:
     return session
 
 
-async def _endpoint_and_region(session: Any, settings: AwsSettings) -> tuple[str, str]:
-    """Let the client library resolve both, with AWS_ENDPOINT_URL(_SQS), config files, FIPS and the rest."""
+async def _endpoints_and_region(session: Any, settings: AwsSettings, services: Sequence[str]) -> tuple[list[str], str]:
+    """Let the client library resolve them, with AWS_ENDPOINT_URL(_<SERVICE>), config files, FIPS and the rest."""
     from botocore import UNSIGNED
     from botocore.config import Config
 
     # The client library reads AWS_DEFAULT_REGION only; containers and functions are given AWS_REGION.
     region = settings.region or session.get_config_variable("region") or os.environ.get("AWS_REGION")
-    # Unsigned: it is asked for an address only, so it must not look for credentials yet.
-    async with session.create_client(
-        "sqs",
-        region_name=region or LOCAL_REGION,
-        endpoint_url=settings.endpoint_url,
-        config=Config(signature_version=UNSIGNED),
-    ) as client:
-        endpoint_url = str(client.meta.endpoint_url)
-    if region is None and is_loopback(endpoint_url):
+    endpoint_urls = []
+    for service in services:
+        # Unsigned: it is asked for an address only, so it must not look for credentials yet.
+        async with session.create_client(
+            service,
+            region_name=region or LOCAL_REGION,
+            endpoint_url=settings.endpoint_url,
+            config=Config(signature_version=UNSIGNED),
+        ) as client:
+            endpoint_urls.append(str(client.meta.endpoint_url))
+    if region is None and all(map(is_loopback, endpoint_urls)):
         region = LOCAL_REGION
     if region is None:
         if settings.credentials is None:  # who has neither, lacks the credentials first
             await ProviderCredentials(session, instance_role=True).current()
         raise ConfigurationError(
             "no AWS region known: give --region, set AWS_REGION or AWS_DEFAULT_REGION, "
-            "or name the queue by its URL or ARN"
+            "or name the source by its ARN or URL"
         )
-    return endpoint_url, str(region)
+    return endpoint_urls, str(region)
 
 
 def _transport(session: Any, endpoint_url: str) -> tuple[str | None, str | None]:

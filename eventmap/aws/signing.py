@@ -12,7 +12,7 @@ from datetime import datetime
 from hashlib import sha256
 from urllib.parse import quote
 
-ALGORITHM = "AWS4-HMAC-SHA256"
+from eventmap.rules.sigv4 import ALGORITHM, signing_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +34,6 @@ class Signer:
         self._host = host
         # Every service but S3 signs the path encoded once more than it is sent.
         self._request_head = f"POST\n{quote(path, safe='/~')}\n\ncontent-type:"
-        self._key_for: tuple[str, str] | None = None
-        self._key = b""
 
     def headers(
         self, credentials: Credentials, now: datetime, target: str, content_type: str, body: bytes
@@ -56,16 +54,9 @@ class Signer:
         )
         scope = f"{day}/{self._scope_tail}"
         to_sign = f"{ALGORITHM}\n{stamp}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
-        signature = hmac.new(self._signing_key(credentials.secret_key, day), to_sign.encode(), sha256).hexdigest()
+        key = signing_key(credentials.secret_key, day, self._region, self._service)
+        signature = hmac.new(key, to_sign.encode(), sha256).hexdigest()
         headers["Authorization"] = (
             f"{ALGORITHM} Credential={credentials.access_key}/{scope}, SignedHeaders={signed}, Signature={signature}"
         )
         return headers
-
-    def _signing_key(self, secret_key: str, day: str) -> bytes:
-        if self._key_for != (secret_key, day):
-            key = f"AWS4{secret_key}".encode()
-            for part in (day, self._region, self._service, "aws4_request"):
-                key = hmac.digest(key, part.encode(), sha256)
-            self._key, self._key_for = key, (secret_key, day)
-        return self._key

@@ -1,36 +1,36 @@
-"""The lean path to SQS: its JSON protocol over kept-alive connections, one attempt per call.
+"""The lean path to AWS' JSON services: kept-alive connections, one attempt per call.
 
-No retries here: the poller and the ledger own them. The one exception is a token that expired between two calls, which
-is refreshed and tried once more. Every request goes to the configured endpoint, whatever host a QueueUrl names.
+No retries here: the callers own them. The one exception is a token that expired between two calls, which is refreshed
+and tried once more. Every request goes to the configured endpoint, whatever host its parameters name.
 """
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NotRequired, Protocol, Self, TypedDict, Unpack
 
 import aiohttp
 import orjson
 from yarl import URL
 
 from eventmap import clock
-from eventmap.aws.loopback import is_loopback
 from eventmap.aws.refusal import Call, is_expired, not_json, refusal
+from eventmap.aws.services import Service
 from eventmap.aws.signing import Credentials, Signer
 from eventmap.errors import AccessRefused, ConfigurationError, SourceError, TransientSourceError
 
-RawMessage = dict[str, Any]  # as SQS' JSON protocol carries it; binary values are base64 text
-
-CONTENT_TYPE: Final = "application/x-amz-json-1.0"
+JSON_1_0: Final = "application/x-amz-json-1.0"
+JSON_1_1: Final = "application/x-amz-json-1.1"
 CONNECT_TIMEOUT_S: Final = 5.0
-ANSWER_TIMEOUT_S: Final = 10.0  # on top of the long poll's own wait
+ANSWER_TIMEOUT_S: Final = 10.0  # on top of what a call itself waits
 
-# Ten messages of 1 MiB each of whose bytes the server escapes as \u00XX: no honest answer is longer.
+# Ten messages of 1 MiB each of whose bytes the server escapes as \u00XX: no honest answer is longer. The longest of a
+# stream, 10 MB of records as base64 with their names (STR-143), is a third of it.
 RESPONSE_LIMIT_BYTES: Final = 64 * 1024 * 1024
 
 _READ_LIMIT_BYTES: Final = 256 * 1024
-_STATIC_HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "eventmap", "x-amzn-query-mode": "true"}
 
 
 class CredentialSource(Protocol):
@@ -43,39 +43,58 @@ class CredentialSource(Protocol):
         """Keys looked up afresh, after the server called the current ones expired."""
 
 
-class SqsWire:
-    """SQS as the engine needs it. An async context manager; `SqsWire` may be called from many tasks of one loop.
+class WireOptions(TypedDict):
+    """How a wire reaches its service; the same for every service.
 
-    `connection_limit` bounds the open connections (0 = no bound). A call that finds all of them busy waits for one, and
-    that wait counts towards its timeout: allow one per concurrent poll and a few for the rest.
+    `connection_limit` bounds the open connections (64; 0 = no bound). A call that finds all of them busy waits for one,
+    and that wait counts towards its timeout: allow one per concurrent poll and a few for the rest.
     """
 
+    region: str
+    credentials: CredentialSource
+    connection_limit: NotRequired[int]
+    ca_bundle: NotRequired[str | None]  #: path of the certificates to trust; None = the machine's own
+    proxy_url: NotRequired[str | None]  #: None = no proxy
+
+
+@dataclass(frozen=True, slots=True)
+class JsonProtocol:
+    """What tells one service's JSON protocol from another's."""
+
+    signing_name: str
+    target_prefix: str  #: what precedes the operation in X-Amz-Target
+    content_type: str
+    headers: Mapping[str, str] = field(default_factory=dict)  #: sent with every request, unsigned
+
+
+class JsonWire:
+    """One service at one endpoint. An async context manager; may be called from many tasks of one loop."""
+
     def __init__(
-        self,
-        endpoint_url: str,
-        *,
-        region: str,
-        credentials: CredentialSource,
-        connection_limit: int = 64,
-        ca_bundle: str | None = None,
-        proxy_url: str | None = None,
+        self, endpoint_url: str, *, service: Service, protocol: JsonProtocol, **options: Unpack[WireOptions]
     ) -> None:
         self._url = _endpoint(endpoint_url)
         self.endpoint_url: str = str(self._url)
-        self.region = region
-        self._is_local = is_loopback(self.endpoint_url)
-        self._credentials = credentials
-        self._connection_limit = connection_limit
-        self._ca_bundle = ca_bundle
-        self._proxy_url = proxy_url
+        self.region = options["region"]
+        self._service = service
+        self._credentials = options["credentials"]
+        self._connection_limit = options.get("connection_limit", 64)
+        self._ca_bundle = options.get("ca_bundle")
+        self._proxy_url = options.get("proxy_url")
+        self._target_prefix = f"{protocol.target_prefix}."
+        self._content_type = protocol.content_type
+        self._headers = {"Accept-Encoding": "identity", "User-Agent": "eventmap", **protocol.headers}
         self._signer = Signer(
-            host=self._url.host_port_subcomponent or "", path=self._url.raw_path, region=region, service="sqs"
+            host=self._url.host_port_subcomponent or "",
+            path=self._url.raw_path,
+            region=self.region,
+            service=protocol.signing_name,
         )
-        self._timeouts: dict[int, aiohttp.ClientTimeout] = {}
-        self._known = False  # this endpoint has answered as SQS at least once
+        self._timeouts: dict[tuple[int, int], aiohttp.ClientTimeout] = {}
+        self._known = False  # this endpoint has answered as this service at least once
         self._http: aiohttp.ClientSession | None = None
 
-    async def __aenter__(self) -> SqsWire:
+    async def __aenter__(self) -> Self:
         self._http = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=self._connection_limit, ssl=_tls(self._ca_bundle) if self._url.scheme == "https" else True
@@ -92,107 +111,29 @@ class SqsWire:
             http, self._http = self._http, None
             await http.close()
 
-    async def get_queue_url(self, name: str, owner: str | None = None) -> str:
-        """`owner` is the account of a queue that another one owns (SQS-19). Raises: QueueNotFound (SQS-15).
+    async def call(
+        self, operation: str, subject: str, parameters: Mapping[str, Any], *, wait_s: int = 0, transfer_s: int = 0
+    ) -> dict[str, Any]:
+        """One request and its answer. `subject` is what the call is about, by name, URL or ARN, for error messages.
 
-        A server on this machine has one account whatever an ARN says, so it is not asked about others.
+        The server may be silent for `wait_s` seconds more than usual, and sending the answer may take `transfer_s`
+        seconds more. Raises: SourceError and its kinds; RuntimeError if the wire is not open.
         """
-        parameters = {"QueueName": name}
-        if owner is not None and not self._is_local:
-            parameters["QueueOwnerAWSAccountId"] = owner
-        answer = await self._call("GetQueueUrl", name, parameters)
-        return _text(answer, "QueueUrl")
-
-    async def get_queue_attributes(self, queue_url: str) -> dict[str, str]:
-        """All attributes of the queue, values as text."""
-        answer = await self._call("GetQueueAttributes", queue_url, {"QueueUrl": queue_url, "AttributeNames": ["All"]})
-        attributes: dict[str, str] = answer.get("Attributes") or {}
-        return attributes
-
-    async def create_queue(self, name: str, attributes: Mapping[str, str]) -> str:
-        """The new queue's URL; that of an existing queue if its attributes are the same."""
-        answer = await self._call("CreateQueue", name, {"QueueName": name, "Attributes": dict(attributes)})
-        return _text(answer, "QueueUrl")
-
-    async def receive_message(
-        self,
-        queue_url: str,
-        *,
-        max_number_of_messages: int,
-        wait_time_seconds: int,
-        visibility_timeout: int | None = None,
-    ) -> list[RawMessage]:
-        """At most ten messages with all their attributes (SQS-20..22); empty when the wait passed without one.
-
-        `visibility_timeout` None leaves it to the queue. Cancelling may leave messages received that nobody has seen:
-        they come back when their visibility timeout ends.
-        """
-        parameters: dict[str, Any] = {
-            "QueueUrl": queue_url,
-            "MaxNumberOfMessages": max_number_of_messages,
-            "WaitTimeSeconds": wait_time_seconds,
-            "MessageAttributeNames": ["All"],
-            "MessageSystemAttributeNames": ["All"],
-            "AttributeNames": ["All"],  # the name that servers older than 2024 know
-        }
-        if visibility_timeout is not None:
-            parameters["VisibilityTimeout"] = visibility_timeout
-        answer = await self._call("ReceiveMessage", queue_url, parameters, wait_s=wait_time_seconds)
-        messages: list[RawMessage] = answer.get("Messages") or []
-        return messages
-
-    async def delete_message_batch(self, queue_url: str, receipts: Sequence[str]) -> dict[int, str]:
-        """Delete up to ten messages (SQS-62); returns index -> error code of those the queue did not confirm."""
-        entries = [{"Id": str(index), "ReceiptHandle": receipt} for index, receipt in enumerate(receipts)]
-        return await self._batch("DeleteMessageBatch", queue_url, entries)
-
-    async def change_message_visibility_batch(
-        self, queue_url: str, entries: Sequence[tuple[str, int]]
-    ) -> dict[int, str]:
-        """Set (receipt, seconds from now) of up to ten messages (SQS-66); returns index -> error code of failures."""
-        return await self._batch(
-            "ChangeMessageVisibilityBatch",
-            queue_url,
-            [
-                {"Id": str(index), "ReceiptHandle": receipt, "VisibilityTimeout": seconds}
-                for index, (receipt, seconds) in enumerate(entries)
-            ],
-        )
-
-    async def send_message_batch(self, queue_url: str, entries: Sequence[Mapping[str, Any]]) -> dict[int, str]:
-        """Send up to ten entries in AWS' fields without Id (SQS-128); returns index -> error code of failures."""
-        return await self._batch(
-            "SendMessageBatch", queue_url, [{"Id": str(index), **entry} for index, entry in enumerate(entries)]
-        )
-
-    async def _batch(self, operation: str, queue_url: str, entries: list[dict[str, Any]]) -> dict[int, str]:
-        if not entries:
-            return {}
-        answer = await self._call(operation, queue_url, {"QueueUrl": queue_url, "Entries": entries})
-        confirmed = {entry["Id"] for entry in answer.get("Successful") or ()}
-        if len(confirmed) == len(entries):
-            return {}
-        codes = {entry["Id"]: entry.get("Code", "") for entry in answer.get("Failed") or ()}
-        # An entry the answer does not mention is not confirmed, so it counts as failed.
-        return {
-            index: codes.get(entry["Id"], "NotConfirmed")
-            for index, entry in enumerate(entries)
-            if entry["Id"] not in confirmed
-        }
-
-    async def _call(self, operation: str, queue: str, parameters: dict[str, Any], wait_s: int = 0) -> dict[str, Any]:
-        call = Call(operation, queue, self.endpoint_url, self.region)
+        call = Call(self._service, operation, subject, self.endpoint_url, self.region, parameters.get("ShardId", ""))
         body = orjson.dumps(parameters)
+        timeout = self._timeout(wait_s, transfer_s)
         try:
-            return await self._attempt(call, body, await self._credentials.current(), wait_s)
+            return await self._attempt(call, body, await self._credentials.current(), timeout)
         except AccessRefused as error:
             if not is_expired(error):
                 raise
-        return await self._attempt(call, body, await self._credentials.renewed(), wait_s)
+        return await self._attempt(call, body, await self._credentials.renewed(), timeout)
 
-    async def _attempt(self, call: Call, body: bytes, credentials: Credentials, wait_s: int) -> dict[str, Any]:
+    async def _attempt(
+        self, call: Call, body: bytes, credentials: Credentials, timeout: aiohttp.ClientTimeout
+    ) -> dict[str, Any]:
         """One request, one answer. Raises: SourceError and its kinds."""
-        status, headers, answer = await self._exchange(call, body, credentials, wait_s)
+        status, headers, answer = await self._exchange(call, body, credentials, timeout)
         if status != 200:
             raise refusal(call, status, headers, answer, known=self._known)
         try:
@@ -205,23 +146,24 @@ class SqsWire:
         return document
 
     async def _exchange(
-        self, call: Call, body: bytes, credentials: Credentials, wait_s: int
+        self, call: Call, body: bytes, credentials: Credentials, timeout: aiohttp.ClientTimeout
     ) -> tuple[int, Mapping[str, str], bytes]:
         if self._http is None:
             raise RuntimeError("the wire is closed: use it inside `async with`")
-        headers = self._signer.headers(credentials, clock.utc_now(), f"AmazonSQS.{call.operation}", CONTENT_TYPE, body)
+        target = self._target_prefix + call.operation
+        headers = self._signer.headers(credentials, clock.utc_now(), target, self._content_type, body)
         try:
             async with self._http.post(
                 self._url,
                 data=body,
-                headers=headers | _STATIC_HEADERS,
-                timeout=self._timeout(wait_s),
+                headers=headers | self._headers,
+                timeout=timeout,
                 allow_redirects=False,  # a signed request goes nowhere else
                 proxy=self._proxy_url,
             ) as response:
                 return response.status, response.headers, await _limited(response, call)
         except TimeoutError as error:
-            raise self._lost(call, f"no answer within {self._timeout(wait_s).total:.0f} s", "Timeout") from error
+            raise self._lost(call, f"no answer within {timeout.total:.0f} s", "Timeout") from error
         except aiohttp.ClientConnectorDNSError as error:
             raise self._unresolved(call, error) from error
         except aiohttp.ClientConnectorCertificateError as error:
@@ -241,14 +183,36 @@ class SqsWire:
             return AccessRefused(f"{said}: check --region {call.region!r} and --endpoint-url", code="UnknownHost")
         return TransientSourceError(f"{said} at the moment: check --region and the network", code="UnknownHost")
 
-    def _timeout(self, wait_s: int) -> aiohttp.ClientTimeout:
-        timeout = self._timeouts.get(wait_s)
+    def _timeout(self, wait_s: int, transfer_s: int) -> aiohttp.ClientTimeout:
+        timeout = self._timeouts.get((wait_s, transfer_s))
         if timeout is None:
-            answer_s = wait_s + ANSWER_TIMEOUT_S
-            timeout = self._timeouts[wait_s] = aiohttp.ClientTimeout(
-                total=CONNECT_TIMEOUT_S + answer_s, sock_connect=CONNECT_TIMEOUT_S, sock_read=answer_s
+            silence_s = wait_s + ANSWER_TIMEOUT_S
+            timeout = self._timeouts[wait_s, transfer_s] = aiohttp.ClientTimeout(
+                total=CONNECT_TIMEOUT_S + silence_s + transfer_s, sock_connect=CONNECT_TIMEOUT_S, sock_read=silence_s
             )
         return timeout
+
+
+class ServiceWire:
+    """One service at one endpoint: what the wires of all services have. An async context manager."""
+
+    def __init__(self, wire: JsonWire) -> None:
+        self._wire = wire
+
+    @property
+    def endpoint_url(self) -> str:
+        return self._wire.endpoint_url
+
+    @property
+    def region(self) -> str:
+        return self._wire.region
+
+    async def __aenter__(self) -> Self:
+        await self._wire.__aenter__()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._wire.__aexit__()
 
 
 async def _limited(response: aiohttp.ClientResponse, call: Call) -> bytes:
@@ -271,9 +235,18 @@ async def _limited(response: aiohttp.ClientResponse, call: Call) -> bytes:
     return await response.read()
 
 
-def _text(answer: Mapping[str, Any], key: str) -> str:
+def text_of(answer: Mapping[str, Any], key: str) -> str:
+    """A member that is always there. Raises: SourceError if it is not."""
     value = answer.get(key)
     if not isinstance(value, str):
+        raise SourceError(f"the answer has no {key}", code="IncompleteAnswer")
+    return value
+
+
+def object_of(answer: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The same for a structure."""
+    value = answer.get(key)
+    if not isinstance(value, dict):
         raise SourceError(f"the answer has no {key}", code="IncompleteAnswer")
     return value
 

@@ -9,11 +9,17 @@ from typing import Annotated, Final
 
 import typer
 
+from eventmap.cli.checkpoint import checkpoint_app
+from eventmap.cli.events import events_app
 from eventmap.cli.failure import FAILED, MISUSE, show
 from eventmap.cli.invoke import invoke
 from eventmap.cli.match import match
+from eventmap.cli.publish import publish
+from eventmap.cli.replay import replay
 from eventmap.cli.run import run
 from eventmap.cli.send import send
+from eventmap.cli.serve import serve
+from eventmap.cli.streams import streams
 
 # typer names one of its usage errors only; their common parent covers unknown options and missing arguments too.
 _USAGE_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[1]
@@ -22,12 +28,18 @@ _INTERRUPTED: Final = 130  # as a shell shows a process that Ctrl-C ended
 # Plain help: the tables of the rich one cut the names of options short.
 app: Final = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
 for _command, _gist in (
-    (run, "Poll queues and run handlers."),
+    (run, "Run handlers against their sources."),
+    (serve, "Serve functions as Lambda's API does."),
     (send, "Send JSON lines to a queue."),
+    (publish, "Publish JSON lines to a topic."),
     (invoke, "Invoke a handler once."),
     (match, "Try an event pattern on an event."),
+    (streams, "Show a stream's shards and how far they are read."),
+    (replay, "Feed a stream's history into a handler."),
 ):
     app.command(short_help=_gist)(_command)
+app.add_typer(events_app, short_help="Show, retry and drop asynchronous events.")
+app.add_typer(checkpoint_app, short_help="Move what is done of a stream's shards.")
 
 
 def _print_version(wanted: bool) -> None:
@@ -44,7 +56,7 @@ def eventmap(
         bool, typer.Option("--version", help="Print the version and end.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
-    """Run AWS Lambda handlers anywhere: queues polled, batches fed, failures settled as Lambda would.
+    """Run AWS Lambda handlers anywhere: sources polled, batches fed, failures settled as Lambda would.
 
     \b
     eventmap run app:handler --local --sqs orders --send orders.jsonl --until-empty

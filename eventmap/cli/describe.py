@@ -18,13 +18,24 @@ from eventmap.errors import ConfigurationError, EventmapError, TargetNotFound
 from eventmap.function import Function
 from eventmap.mapping import EventSourceMapping
 from eventmap.records import RESPONSE_TYPES_MARK
+from eventmap.stream_mapping import StreamMapping
+from eventmap.subscription import S3Notification, SnsSubscription
 
 if TYPE_CHECKING:
     import traceback
+    from collections.abc import Callable
     from types import TracebackType
+
+    from eventmap.app import AnyMapping
 
 IMPORT_TIMEOUT_S: Final = 60.0
 _IMPORTLIB: Final = f"{os.sep}importlib{os.sep}__init__.py"
+_MAPPING_TAGS: Final[Mapping[str, Callable[..., AnyMapping]]] = {
+    "queue": EventSourceMapping,
+    "stream": StreamMapping,
+    "topic": SnsSubscription,
+    "bucket": S3Notification,
+}
 _OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
@@ -42,7 +53,7 @@ class DescribedApp:
     """An App: its functions, and the mappings to them."""
 
     functions: tuple[Function, ...]
-    mappings: tuple[EventSourceMapping, ...]
+    mappings: tuple[AnyMapping, ...]
     folder: str
     is_inline: bool = False
 
@@ -189,10 +200,11 @@ def _user_frames(start: TracebackType | None) -> list[traceback.FrameSummary]:
 def _document(described: Described) -> dict[str, Any]:
     if isinstance(described, DescribedHandler):
         return {"handler": asdict(described)}
+    tags = {kind: tag for tag, kind in _MAPPING_TAGS.items()}
     return {
         "app": {
             "functions": [asdict(function) for function in described.functions],
-            "mappings": [asdict(mapping) for mapping in described.mappings],
+            "mappings": [{"tag": tags[type(mapping)], "fields": asdict(mapping)} for mapping in described.mappings],
             "folder": described.folder,
         }
     }
@@ -205,7 +217,7 @@ def _from_document(target: str, document: dict[str, Any]) -> Described:
         case {"app": {"functions": functions, "mappings": mappings, "folder": folder}}:
             return DescribedApp(
                 tuple(Function(**function) for function in functions),
-                tuple(EventSourceMapping(**mapping) for mapping in mappings),
+                tuple(_MAPPING_TAGS[mapping["tag"]](**mapping["fields"]) for mapping in mappings),
                 folder,
             )
         case {"import_failed": reason, "trace": trace}:

@@ -8,18 +8,32 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from eventmap.aws.arn import parse_queue
-from eventmap.cli.config_file import ConfigFile, ConfiguredFunction
+from eventmap.app import NO_PARTIAL_ANSWER, AnyMapping
+from eventmap.cli.checks import check_target
+from eventmap.cli.config_file import DEFAULT_PORT, ConfigFile, ConfiguredFunction
 from eventmap.cli.describe import Described, DescribedApp, DescribedHandler, describe_elsewhere, describe_here
 from eventmap.cli.failure import ImportFailed, Misuse
-from eventmap.cli.run_options import RunOptions
-from eventmap.errors import ConfigurationError, InvalidParameterValue
+from eventmap.cli.mappings import (
+    PUSH_KINDS,
+    SOURCE_FIELDS,
+    STREAM_KINDS,
+    Kind,
+    Push,
+    build_mapping,
+    kind_of,
+    source_name,
+)
+from eventmap.cli.run_options import SOURCES, RunOptions
+from eventmap.cli.unused import refuse_unused
+from eventmap.errors import InvalidParameterValue
 from eventmap.function import Function
-from eventmap.mapping import EventSourceMapping, mapping_of
-from eventmap.rules.filtering import SqsFilter
+from eventmap.mapping import EventSourceMapping
 from eventmap.runtime import loading
 from eventmap.runtime.context import Place
 from eventmap.runtime.variables import process_environment
+from eventmap.shard import TRIM_HORIZON
+from eventmap.stream_mapping import StreamMapping
+from eventmap.subscription import S3Notification, SnsSubscription
 
 _ANY_REGION = "us-east-1"
 
@@ -29,7 +43,7 @@ class Plan:
     """What is to run."""
 
     functions: tuple[Function, ...]
-    mappings: tuple[EventSourceMapping, ...]
+    mappings: tuple[AnyMapping, ...]
     folders: tuple[str, ...]  #: where the code lives
     notes: tuple[str, ...] = ()  #: what the user should know before it starts
 
@@ -39,52 +53,45 @@ class Plan:
         return self.functions, self.mappings
 
     @property
+    def queues(self) -> tuple[EventSourceMapping, ...]:
+        """The mappings of queues."""
+        return tuple(mapping for mapping in self.mappings if isinstance(mapping, EventSourceMapping))
+
+    @property
+    def streams(self) -> tuple[StreamMapping, ...]:
+        """The mappings of streams."""
+        return tuple(mapping for mapping in self.mappings if isinstance(mapping, StreamMapping))
+
+    @property
+    def pushes(self) -> tuple[Push, ...]:
+        """The subscriptions and bucket notifications."""
+        return tuple(mapping for mapping in self.mappings if isinstance(mapping, SnsSubscription | S3Notification))
+
+    @property
     def queue_names(self) -> tuple[str, ...]:
         """Each mapped queue once."""
-        return tuple(dict.fromkeys(parse_queue(mapping.event_source_arn).name for mapping in self.mappings))
+        return tuple(dict.fromkeys(map(source_name, self.queues)))
 
-
-def check(options: RunOptions, config: ConfigFile) -> None:
-    """Refuse what cannot be right whatever the targets are. Raises: Misuse."""
-    if not options.targets and not config.functions:
-        raise Misuse("nothing to run: give a TARGET, module:attribute, or --config with [functions.NAME] tables")
-    if options.mapping_settings and not options.sqs:
-        names = ", ".join(f"--{name}" for name in _option_names(options))
-        raise Misuse(f"{names} {'is' if ',' not in names else 'are'} for --sqs queues, and none is given")
-    if options.sqs and not options.targets:
-        raise Misuse("--sqs maps queues to a TARGET, and none is given: queues of --config functions are in that file")
-    for name in ("endpoint_url", "profile"):
-        if options.local and getattr(options, name):
-            raise Misuse(f"--local brings its own endpoint and credentials: leave out --{name.replace('_', '-')}")
-    if options.endpoint_url and not options.endpoint_url.startswith(("http://", "https://")):
-        raise Misuse(f"--endpoint-url {options.endpoint_url!r} is not of the form http(s)://HOST[:PORT]")
-    if options.watch and options.isolation == "inline":
-        raise Misuse("--watch cannot reload inline handlers: a module cannot be imported anew safely; use process")
-    try:
-        for target in options.targets:
-            check_target(target)
-        for queue in options.sqs:
-            parse_queue(queue)
-            mapping_of({"event_source_arn": queue, "function_name": "function", **options.mapping_settings})
-        SqsFilter(options.filter)
-        Function(handler="module:handler", function_name="function", **_settings(options, {"isolation": "process"}))
-    except ConfigurationError as error:
-        raise Misuse(str(error)) from None
-
-
-def check_target(target: str) -> None:
-    """Raises: Misuse for what leads nowhere by its form alone."""
-    try:
-        loading.split(target)
-    except loading.MalformedTarget:
-        raise Misuse(
-            f"target {target!r} is not of the form needed: module:attribute or path/to/file.py:attribute"
-        ) from None
+    @property
+    def sources(self) -> tuple[AnyMapping, ...]:
+        """One mapping of each source."""
+        return tuple({(kind_of(each), source_name(each)): each for each in self.mappings}.values())
 
 
 def under_options(options: RunOptions, config: ConfigFile) -> RunOptions:
     """The options, and where they say nothing what the file says. `--local` makes the file's endpoint pointless."""
-    options = replace(options, region=options.region or config.region)
+    options = replace(options, region=options.region or config.region, events=options.events or config.events)
+    if options.http is None and options.serves:
+        options = replace(options, http=config.http.port if config.http else DEFAULT_PORT)
+    if config.http is not None:
+        options = replace(
+            options,
+            http=config.http.port if options.http is None else options.http,
+            host=options.host or config.http.host,
+            public_url=options.public_url or config.http.public_url,
+            allow_anonymous=options.allow_anonymous or config.http.allow_anonymous,
+            access_keys={**config.http.access_keys, **options.access_keys},
+        )
     if options.local or options.endpoint_url or options.profile:
         return options
     return replace(options, local=config.local, endpoint_url=config.endpoint_url, profile=config.profile)
@@ -96,13 +103,13 @@ async def make_plan(options: RunOptions, config: ConfigFile) -> Plan:
     Raises: Misuse where a target and the options do not go together; TargetNotFound, ImportFailed, ConfigurationError.
     """
     parts = [await _of_configured(each, options) for each in config.functions]
-    described = [(target, await _describe(target, options)) for target in options.targets]
-    names = Counter(each.name for _, each in described if isinstance(each, DescribedHandler))
-    for target, each in described:
+    described = [(name, target, await _describe(target, options)) for name, target in options.named_targets]
+    names = Counter(each.name for given, _, each in described if isinstance(each, DescribedHandler) and not given)
+    for given, target, each in described:
         if isinstance(each, DescribedApp):
-            parts.append(_of_app(target, each, options))
+            parts.append(_of_app(given, target, each, options))
         else:
-            name = each.name if names[each.name] == 1 else _longer_name(target, each.name)
+            name = given or (each.name if names[each.name] == 1 else _longer_name(target, each.name))
             parts.append(_of_handler(target, name, each, options))
     functions = tuple(function for part in parts for function in part.functions)
     twice = [name for name, count in Counter(function.function_name for function in functions).items() if count > 1]
@@ -114,8 +121,7 @@ async def make_plan(options: RunOptions, config: ConfigFile) -> Plan:
         tuple(dict.fromkeys(folder for part in parts for folder in part.folders)),
         tuple(note for part in parts for note in part.notes),
     )
-    if not plan.mappings:
-        raise Misuse("nothing to poll: no function is mapped to a queue")
+    refuse_unused(plan, options)
     return plan
 
 
@@ -128,7 +134,7 @@ async def one_function(options: RunOptions) -> Function:
     [target] = options.targets
     check_target(target)
     try:
-        settings = _settings(options, {"isolation": "process"})
+        settings = _settings(options, {"isolation": "process"}, takes_events=False)
         described = await _describe(target, options)
     except InvalidParameterValue as error:
         raise Misuse(str(error)) from None
@@ -140,59 +146,90 @@ async def one_function(options: RunOptions) -> Function:
         names = ", ".join(function.function_name for function in described.functions)
         raise Misuse(f"{target!r} is an App with {len(described.functions)} functions ({names}): name one handler")
     [function] = described.functions
-    return replace(function, **_settings(options, {"environment": function.environment}))
+    return replace(function, **_settings(options, _declared(function), takes_events=False))
 
 
 async def _of_configured(each: ConfiguredFunction, options: RunOptions) -> Plan:
     described = await _describe(each.target, options, each.settings.get("environment", {}))
     if isinstance(described, DescribedApp):
         raise Misuse(f"{options.config}: handler {each.target!r} is an App: give it as a TARGET instead")
-    function = Function(handler=each.target, function_name=each.name, **_settings(options, each.settings))
+    kinds = {mapping.kind for mapping in each.mappings}
+    settings = _settings(options, each.settings, takes_events=not kinds.isdisjoint(PUSH_KINDS))
+    function = Function(handler=each.target, function_name=each.name, **settings)
     notes: tuple[str, ...] = ()
     mappings = []
-    for settings in each.mappings:
-        reporting = {} if "function_response_types" in settings else _reporting(described)
+    for mapping in each.mappings:
+        reporting = _reporting(described, mapping.kind)
+        if "function_response_types" in mapping.settings:
+            reporting = {}
         notes = (_note(each.name),) if reporting else notes
-        mappings.append(mapping_of({**settings, **reporting, "function_name": each.name}))
+        begun = {"starting_position": TRIM_HORIZON} if options.local and mapping.kind in STREAM_KINDS else {}
+        settings = {**begun, **mapping.settings, **reporting, "function_name": each.name}
+        mappings.append(build_mapping(mapping.kind, settings))
     return Plan((function,), tuple(mappings), (described.folder,), notes)
 
 
 def _of_handler(target: str, name: str, described: DescribedHandler, options: RunOptions) -> Plan:
-    if not options.sqs:
-        raise Misuse(f"{target!r} is a handler and needs a queue: add --sqs NAME, or use --config")
-    function = Function(handler=target, function_name=name, **_settings(options, {"isolation": "process"}))
-    settings = options.mapping_settings
-    reporting = {} if "function_response_types" in settings else _reporting(described)
-    mappings = tuple(
-        mapping_of({"event_source_arn": queue, "function_name": name, **settings, **reporting}) for queue in options.sqs
-    )
-    return Plan((function,), mappings, (described.folder,), (_note(name),) if reporting else ())
+    if not options.sources and not options.serves:
+        raise Misuse(
+            f"{target!r} is a handler and needs a source: add --sqs, --kinesis, --dynamodb, --sns or --s3, or use "
+            "--config; to call it by its name use `eventmap serve`"
+        )
+    settings = _settings(options, {"isolation": "process"}, takes_events=bool(options.sns or options.s3))
+    function = Function(handler=target, function_name=name, **settings)
+    mappings, notes = [], []
+    for kind, source in options.sources:
+        reporting = {} if options.report_batch_item_failures is not None else _reporting(described, kind)
+        notes += [_note(name)] if reporting else []
+        named = {"function_name": name, SOURCE_FIELDS[kind]: source}
+        mappings.append(build_mapping(kind, {**options.settings_of(kind), **reporting, **named}))
+    return Plan((function,), tuple(mappings), (described.folder,), tuple(dict.fromkeys(notes)))
 
 
-def _of_app(target: str, described: DescribedApp, options: RunOptions) -> Plan:
-    if options.sqs:
-        raise Misuse(f"{target!r} is an App and brings its own queues: leave out --sqs, or name one of its handlers")
+def _of_app(name: str | None, target: str, described: DescribedApp, options: RunOptions) -> Plan:
+    if name is not None:
+        raise Misuse(f"{target!r} is an App, whose functions have their names: leave out {name}=")
+    if options.replay_from is not None:
+        raise Misuse(f"{target!r} is an App, and a replay is of one stream into one handler: name one of its handlers")
+    if given := options.given_among(SOURCES):
+        raise Misuse(
+            f"{target!r} is an App and brings its own sources: leave out {', '.join(given)}, "
+            "or name one of its handlers"
+        )
+    pushed = {each.function_name for each in described.mappings if kind_of(each) in PUSH_KINDS}
     functions = tuple(
-        replace(function, **_settings(options, {"environment": function.environment}))
+        replace(function, **_settings(options, _declared(function), takes_events=function.function_name in pushed))
         for function in described.functions
     )
     return Plan(functions, described.mappings, (described.folder,))
 
 
-def _reporting(described: DescribedHandler) -> dict[str, Any]:
-    """A handler that says it reports item failures gets a mapping that listens."""
-    return {"function_response_types": described.response_types} if described.response_types else {}
+def _reporting(described: DescribedHandler, kind: Kind) -> dict[str, Any]:
+    """A handler that says it reports item failures gets a mapping that listens. Raises: Misuse where none can."""
+    if not described.response_types:
+        return {}
+    if kind in PUSH_KINDS:
+        raise Misuse(f"{described.name} is made with @each_record, {NO_PARTIAL_ANSWER}")
+    return {"function_response_types": described.response_types}
 
 
 def _note(name: str) -> str:
     return f"{name} reports its failed records one by one, so ReportBatchItemFailures is on"
 
 
-def _settings(options: RunOptions, declared: Mapping[str, Any]) -> dict[str, Any]:
+def _declared(function: Function) -> dict[str, Any]:
+    """Its settings that a command line adds to, and does not replace."""
+    return {"environment": function.environment, "destination_config": function.destination_config}
+
+
+def _settings(options: RunOptions, declared: Mapping[str, Any], *, takes_events: bool) -> dict[str, Any]:
     """Declared settings of a function, under those given on the command line."""
-    settings = {**declared, **options.function_settings}
+    given = options.function_settings(takes_events=takes_events or options.http is not None)
+    settings = {**declared, **given}
     if options.env:
         settings["environment"] = {**declared.get("environment", {}), **options.env}
+    if "destination_config" in given:
+        settings["destination_config"] = {**declared.get("destination_config", {}), **given["destination_config"]}
     return settings
 
 
@@ -206,7 +243,7 @@ async def _describe(target: str, options: RunOptions, variables: Mapping[str, st
         environment={**(variables or {}), **options.env},
     )
     region = options.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or _ANY_REGION
-    place = Place(function.function_name, invoked_function_arn="", memory_limit_in_mb="128", log_stream_name="")
+    place = Place(function.function_name, function_arn="", memory_limit_in_mb="128", log_stream_name="")
     environment = process_environment(function, target, place, region=region, extra={}, inherited=os.environ)
     return await describe_elsewhere(target, environment)
 
@@ -215,9 +252,3 @@ def _longer_name(target: str, name: str) -> str:
     """`services.mail:handler` -> `mail-handler`."""
     module = os.path.basename(loading.split(target)[0]).removesuffix(".py").rpartition(".")[2]
     return f"{module}-{name}"[:64]
-
-
-def _option_names(options: RunOptions) -> list[str]:
-    """The mapping options that were given, as they are typed."""
-    shown = {"filter_criteria": "filter", "function_response_types": "report-batch-item-failures"}
-    return [shown.get(name, name.replace("_", "-")) for name in options.mapping_settings]

@@ -9,7 +9,7 @@ from typing import Final
 
 import anyio
 
-from eventmap.cli.tally import Tally
+from eventmap.cli.tally import GIVEN_UP, Tally
 
 _SAMPLE_S: Final = 0.1
 _WINDOW_S: Final = 3.0  # the live rate is that of the last seconds
@@ -26,23 +26,21 @@ class Progress:
         self.tally: Tally = Tally()
         self._line = ""
         self._seen: deque[tuple[float, int]] = deque()
-        self._first: float | None = None  # when the first message was there
+        self._first: float | None = None  # when the first record was there
         self._last: tuple[float, int] = (0.0, 0)  # when the newest was done, and how many had been by then
 
     def sample(self, tally: Tally) -> None:
         """These are the counters now."""
         self.tally = tally
-        now, done = time.monotonic(), tally.total("done")
-        if self._first is None and tally.total("received"):
+        now, done = time.monotonic(), tally.total("done") + tally.events("done")
+        if self._first is None and tally.total("received") + tally.events("received"):
             self._first = now
         if done != self._last[1]:
             self._last = (now, done)
         self._seen.append((now, done))
         while self._seen[0][0] < now - _WINDOW_S:
             self._seen.popleft()
-        counts = ("received", "in_flight", "done", "retried", "dead_lettered")
-        shown = " · ".join(f"{name.replace('_', ' ')} {tally.total(name):,}" for name in counts)
-        self._line = f"{shown} · {self._rate_now():,.0f} messages/s"
+        self._line = f"{_counts(tally)} · {self._rate_now():,.0f} {tally.noun}s/s"
         if self._report is not None:
             self._report(tally)
 
@@ -57,7 +55,7 @@ class Progress:
         return self._line
 
     def rate(self) -> float:
-        """Messages per second from the first received to the last done; 0 = none was done."""
+        """Records per second from the first received to the last done; 0 = none was done."""
         if self._first is None or not self._last[1]:
             return 0.0
         return self._last[1] / max(self._last[0] - self._first, _SAMPLE_S)
@@ -65,3 +63,16 @@ class Progress:
     def _rate_now(self) -> float:
         (first, before), (last, now) = self._seen[0], self._seen[-1]
         return (now - before) / (last - first) if last - first > 2 * _SAMPLE_S else 0.0
+
+
+def _counts(tally: Tally) -> str:
+    counts = []
+    if tally.sources or not tally.functions:
+        names = ["received", "in_flight", "done", "retried"]
+        names += ["dead_lettered"] * tally.has_queues + ["discarded", "shards"] * tally.has_streams
+        counts += [f"{name.replace('_', ' ')} {tally.total(name):,}" for name in names]
+    if tally.functions:
+        counts.append(f"events accepted {tally.events('received'):,}")
+        counts += [f"{name} {tally.events(name):,}" for name in ("running", "done", "retried")]
+        counts.append(f"given up {tally.events(*GIVEN_UP):,}")
+    return " · ".join(counts)

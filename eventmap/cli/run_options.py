@@ -4,12 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final, get_args
 
 from eventmap.cli.failure import Misuse
+from eventmap.cli.instant import epoch_seconds
+from eventmap.cli.mappings import Kind
 from eventmap.function import Isolation
+from eventmap.shard import TRIM_HORIZON
+
+SOURCES: Final = ("sqs", "kinesis", "dynamodb", "sns", "s3")
+SHARED_SETTINGS: Final = ("batch_size", "maximum_batching_window_in_seconds")
+QUEUE_SETTINGS: Final = ("maximum_concurrency",)
+STREAM_SETTINGS: Final = (
+    "starting_position",
+    "starting_position_timestamp",
+    "parallelization_factor",
+    "maximum_record_age_in_seconds",
+    "bisect_batch_on_function_error",
+    "tumbling_window_in_seconds",
+)
+TOPIC_SETTINGS: Final = ("filter_policy", "filter_policy_scope")
+BUCKET_SETTINGS: Final = ("s3_events", "s3_prefix", "s3_suffix")
+FAILURE_SETTINGS: Final = ("maximum_retry_attempts", "on_failure")  # of streams and of asynchronous events
+EVENT_SETTINGS: Final = ("maximum_event_age_in_seconds", "on_success", "dead_letter")
+SERVER_SETTINGS: Final = ("host", "public_url", "allow_anonymous")
+_REPEATABLE: Final = ("targets", *SOURCES, "filter", "s3_events")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,21 +39,53 @@ class RunOptions:
 
     targets: tuple[str, ...] = ()
     sqs: tuple[str, ...] = ()
+    kinesis: tuple[str, ...] = ()
+    dynamodb: tuple[str, ...] = ()
+    sns: tuple[str, ...] = ()
+    s3: tuple[str, ...] = ()
     batch_size: int | None = None
     maximum_batching_window_in_seconds: int | None = None
     maximum_concurrency: int | None = None
     filter: tuple[str, ...] = ()
     report_batch_item_failures: bool | None = None
+    starting_position: str | None = None
+    starting_position_timestamp: float | None = None  #: epoch seconds
+    parallelization_factor: int | None = None
+    maximum_retry_attempts: int | None = None
+    maximum_record_age_in_seconds: int | None = None
+    bisect_batch_on_function_error: bool | None = None
+    tumbling_window_in_seconds: int | None = None
+    filter_policy: str | None = None
+    filter_policy_scope: str | None = None
+    s3_events: tuple[str, ...] = ()
+    s3_prefix: str | None = None
+    s3_suffix: str | None = None
+    keep_subscriptions: bool = False
+    maximum_event_age_in_seconds: int | None = None
+    on_success: str | None = None
+    on_failure: str | None = None
+    dead_letter: str | None = None
     timeout: int | None = None
     memory_size: int | None = None
     env: Mapping[str, str] = dataclasses.field(default_factory=dict)
     isolation: Isolation | None = None
+    http: int | None = None  #: the port to serve on
+    serves: bool = False  #: it is `eventmap serve`, which needs no sources
+    host: str | None = None
+    public_url: str | None = None
+    allow_anonymous: bool = False
+    access_keys: Mapping[str, str] = dataclasses.field(default_factory=dict, repr=False)  #: never typed
     local: bool = False
     endpoint_url: str | None = None
     region: str | None = None
     profile: str | None = None
     config: str | None = None
     until_empty: bool = False
+    until_caught_up: bool = False
+    leases: str | None = None
+    state: str | None = None
+    failover_seconds: float | None = None
+    events: str | None = None
     send: str | None = None
     workers: int = 1
     watch: bool = False
@@ -40,6 +93,8 @@ class RunOptions:
     log_format: str = "auto"
     verbose: bool = False
     emulator_url: str | None = None  #: set by the supervisor: the embedded emulator it already runs, queues and all
+    replay_from: str | None = None  #: set by `eventmap replay`: feed history from here, checkpoints left alone
+    replay_shard: str | None = None
 
     @classmethod
     def given(cls, **typed: Any) -> RunOptions:
@@ -47,21 +102,68 @@ class RunOptions:
         plain: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in typed.items()
         }
-        for name in ("targets", "sqs", "filter"):
-            plain[name] = plain[name] or ()
+        for name in _REPEATABLE:
+            plain[name] = plain.get(name) or ()
         plain["env"] = variables(plain["env"] or ())
-        for name in ("isolation", "log_format"):
-            plain[name] = None if plain[name] is None else str(plain[name])
+        for name in ("isolation", "log_format", "starting_position", "filter_policy_scope"):
+            plain[name] = None if plain.get(name) is None else str(plain[name])
+        plain["log_format"] = plain["log_format"] or "auto"
+        timestamp = plain.get("starting_position_timestamp")
+        if timestamp is not None:
+            plain["starting_position_timestamp"] = epoch_seconds(timestamp, "--starting-position-timestamp")
         return cls(**plain)
 
     @property
-    def mapping_settings(self) -> dict[str, Any]:
-        """The settings of each `--sqs` mapping that were given, by their names in `EventSourceMapping`."""
-        settings: dict[str, Any] = {
-            name: value
-            for name in ("batch_size", "maximum_batching_window_in_seconds", "maximum_concurrency")
-            if (value := getattr(self, name)) is not None
-        }
+    def named_targets(self) -> tuple[tuple[str | None, str], ...]:
+        """(name or None, target) of each, from `[NAME=]TARGET`."""
+        return tuple(_split_target(text) for text in self.targets)
+
+    @property
+    def sources(self) -> tuple[tuple[Kind, str], ...]:
+        """(kind, name, URL or ARN) of each source given."""
+        return tuple((kind, each) for kind in get_args(Kind) for each in getattr(self, kind))
+
+    def settings_of(self, kind: Kind) -> dict[str, Any]:
+        """The settings of each mapping of that kind that were given, by their names in the mapping; its source not.
+
+        Where a stream's shard is begun is settled with `--local`: the emulator's streams begin with the run.
+        """
+        match kind:
+            case "sqs":
+                return self._polled_settings | self._given(QUEUE_SETTINGS)
+            case "sns":
+                return self._given(TOPIC_SETTINGS)
+            case "s3":
+                given = self._given(BUCKET_SETTINGS)
+                return {name.removeprefix("s3_"): value for name, value in given.items()}
+            case "kinesis" | "dynamodb":
+                settings = self._polled_settings | self._given((*STREAM_SETTINGS, "maximum_retry_attempts"))
+                if self.on_failure is not None:
+                    settings["destination_config"] = {"OnFailure": {"Destination": self.on_failure}}
+                if self.local:
+                    settings.setdefault("starting_position", TRIM_HORIZON)
+                return settings
+
+    @property
+    def has_streams(self) -> bool:
+        """Streams were given; an App or a file may have more."""
+        return bool(self.kinesis or self.dynamodb)
+
+    @property
+    def has_pushes(self) -> bool:
+        """What accepts asynchronous events was given; an App or a file may have more."""
+        return self.http is not None or bool(self.sns or self.s3)
+
+    def given_among(self, names: Iterable[str]) -> list[str]:
+        """Those of these options that were given, as they are typed."""
+        return [f"--{name.replace('_', '-')}" for name in self._given(names)]
+
+    def _given(self, names: Iterable[str]) -> dict[str, Any]:
+        return {name: value for name in names if (value := getattr(self, name)) != _DEFAULTS[name]}
+
+    @property
+    def _polled_settings(self) -> dict[str, Any]:
+        settings = self._given(SHARED_SETTINGS)
         if self.filter:
             settings["filter_criteria"] = {"Filters": [{"Pattern": text} for text in self.filter]}
         if self.report_batch_item_failures is not None:
@@ -70,11 +172,21 @@ class RunOptions:
             )
         return settings
 
-    @property
-    def function_settings(self) -> dict[str, Any]:
-        """The settings for every function that were given, by their names in `Function`; not its environment."""
-        names = ("timeout", "memory_size", "isolation")
-        return {name: value for name in names if (value := getattr(self, name)) is not None}
+    def function_settings(self, *, takes_events: bool) -> dict[str, Any]:
+        """The settings for every function that were given, by their names in `Function`; not its environment.
+
+        What becomes of asynchronous events is left out for one that `takes_events` not.
+        """
+        settings = self._given(("timeout", "memory_size", "isolation"))
+        if not takes_events:
+            return settings
+        settings |= self._given(("maximum_retry_attempts", "maximum_event_age_in_seconds"))
+        outcomes = {"OnSuccess": self.on_success, "OnFailure": self.on_failure}
+        if config := {outcome: {"Destination": arn} for outcome, arn in outcomes.items() if arn is not None}:
+            settings["destination_config"] = config
+        if self.dead_letter is not None:
+            settings["dead_letter_config"] = {"TargetArn": self.dead_letter}
+        return settings
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self))
@@ -86,6 +198,15 @@ class RunOptions:
             name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()
         }
         return cls(**document)
+
+
+_DEFAULTS: Final = {field.name: field.default for field in dataclasses.fields(RunOptions)}
+
+
+def _split_target(text: str) -> tuple[str | None, str]:
+    """A path may hold an equals sign: what is in front of it is a name unless it cannot be one."""
+    name, equals, target = text.partition("=")
+    return (name, target) if equals and not {":", "/", "."} & set(name) else (None, text)
 
 
 def variables(given: tuple[str, ...] | list[str]) -> dict[str, str]:

@@ -42,10 +42,10 @@ def send(
     )
 
     async def send_all() -> int:
-        from eventmap.aws.session import open_wire
+        from eventmap.aws.session import open_sqs
         from eventmap.local.seeding import send_lines
 
-        async with open_wire(aws) as wire:
+        async with open_sqs(aws) as wire:
             return await send_lines(wire, reference.url or await wire.get_queue_url(reference.name), lines)
 
     count = anyio.run(send_all)

@@ -66,6 +66,9 @@ class Stop:
     def _force(self) -> None:
         if self.on_force is not None:
             self.on_force()
-        self._output.tell("stopped at once: messages that were being handled come back when their visibility ends")
+        self._output.tell(
+            "stopped at once: what was being handled comes back, messages when their visibility ends, records from the "
+            "last checkpoint, accepted events with the next start"
+        )
         self._output.close(_LAST_WORDS_S)
         os._exit(FAILED)  # execution environments and the emulator end with us

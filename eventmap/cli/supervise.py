@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import subprocess
+import tempfile
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,12 +19,13 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from eventmap.cli.failure import DONE, FAILED
 from eventmap.cli.output import REPORT, Output
-from eventmap.cli.place import open_place
+from eventmap.cli.place import Place, open_place
+from eventmap.cli.plan import Plan
 from eventmap.cli.python import python
 from eventmap.cli.run_options import RunOptions
-from eventmap.cli.serve import Job, Leftovers, leftovers, prepare
 from eventmap.cli.stopping import Stop
 from eventmap.cli.tally import Tally, added_up
+from eventmap.cli.working import Job, Leftovers, leftovers, prepare
 from eventmap.runtime.error_object import exit_reason
 
 _FIRST_WAIT_S: Final = 1.0
@@ -33,16 +36,31 @@ _PIECE_BYTES: Final = 65_536
 async def supervise(job: Job) -> tuple[int, Leftovers]:
     """Run the workers until they have ended; returns their worst exit code. Raises: EventmapError."""
     async with open_place(job.options) as place:
-        plan = await prepare(job, place)
-        crew = Crew(
-            replace(job.options, workers=1, send=None, emulator_url=place.aws.endpoint_url), job.output, job.stop
-        )
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(job.progress.follow, crew.tally)
-            code = await crew.run(job.options.workers)
-            tasks.cancel_scope.cancel()
-        job.progress.sample(crew.tally())
-        return code, await leftovers(job, place, plan)
+        plan, _ = await prepare(job, place)
+        with _shared_state(place, plan) as state:
+            return await _supervise(job, place, plan, state)
+
+
+async def _supervise(job: Job, place: Place, plan: Plan, state: str | None) -> tuple[int, Leftovers]:
+    # Workers do not serve, so they need no keys.
+    options = replace(job.options, workers=1, send=None, access_keys={}, emulator_url=place.aws.endpoint_url)
+    crew = Crew(replace(options, state=state or options.state), job.output, job.stop)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(job.progress.follow, crew.tally)
+        code = await crew.run(job.options.workers)
+        tasks.cancel_scope.cancel()
+    job.progress.sample(crew.tally())
+    return code, await leftovers(job, place, plan)
+
+
+@contextmanager
+def _shared_state(place: Place, plan: Plan) -> Iterator[str | None]:
+    """The file in which the workers share out the emulator's shards, as long as it lives; None = not needed."""
+    if not place.is_local or not plan.streams:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="eventmap-") as folder:
+        yield os.path.join(folder, "state.sqlite")
 
 
 class Crew:

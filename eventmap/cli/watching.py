@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import anyio
 
 from eventmap.cli.config_file import ConfigFile
+from eventmap.cli.emulated import localized
 from eventmap.cli.failure import describe
 from eventmap.cli.output import Output
-from eventmap.cli.place import localized
+from eventmap.cli.place import Place
 from eventmap.cli.plan import Plan, make_plan
 from eventmap.cli.run_options import RunOptions
 from eventmap.errors import ConfigurationError, EventmapError
@@ -36,6 +37,7 @@ class Watched:
 
     options: RunOptions
     config: ConfigFile
+    place: Place
     plan: Plan
     running: Running
 
@@ -58,7 +60,7 @@ async def _reload(watched: Watched, output: Output, names: str) -> None:
     except EventmapError as error:
         output.tell(f"{names} changed, but cannot be used; the old code goes on\n{describe(error)}")
         return
-    if (localized(fresh) if watched.options.local else fresh).declaration != watched.plan.declaration:
+    if (localized(fresh, watched.place) if watched.place.is_local else fresh).declaration != watched.plan.declaration:
         output.tell("functions or mappings have changed: restart to apply that; their new code runs already")
     watched.running.reload()
     output.tell(f"reloaded: {names} changed")

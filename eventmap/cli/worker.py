@@ -16,8 +16,8 @@ from eventmap.cli.output import Output, show_events
 from eventmap.cli.printed import Printed
 from eventmap.cli.progress import Progress
 from eventmap.cli.run_options import RunOptions
-from eventmap.cli.serve import Job, serve
 from eventmap.cli.stopping import Stop
+from eventmap.cli.working import Job, serve
 
 
 def main(arguments: list[str]) -> None:

@@ -18,7 +18,7 @@ from eventmap.delivery.deliver import Delivery
 from eventmap.delivery.intake import Intake
 from eventmap.delivery.ledger import Ledger
 from eventmap.delivery.slots import MappingSlots
-from eventmap.model import Record
+from eventmap.model import Batch, Record
 from eventmap.rules.batching import BatchRoom
 from eventmap.rules.queue import FLUSH_MARGIN_S, LONG_POLL_S, RECEIVE_LIMIT
 
@@ -70,7 +70,7 @@ class Gatherer:
                 await self._ledger.room()
                 reserved = await self._slots.reserve(1)
                 reserved.lend()
-                room = BatchRoom(self._batch_size)
+                room: BatchRoom[Record] = BatchRoom(self._batch_size)
                 try:
                     only_one = self._gatherers == 1
                     await self._fill(room, waiting, may_idle=only_one)
@@ -90,8 +90,8 @@ class Gatherer:
             self._gatherers -= 1
             self._intake.release(waiting)
 
-    async def _send(self, room: BatchRoom, tasks: TaskGroup) -> None:
-        batch = room.batch()
+    async def _send(self, room: BatchRoom[Record], tasks: TaskGroup) -> None:
+        batch = Batch(tuple(room.records))
         room.records = []  # the delivery's from here on
         settled = anyio.Event()
 
@@ -105,7 +105,7 @@ class Gatherer:
         tasks.start_soon(deliver)
         await settled.wait()
 
-    async def _fill(self, room: BatchRoom, waiting: list[Record], *, may_idle: bool) -> None:
+    async def _fill(self, room: BatchRoom[Record], waiting: list[Record], *, may_idle: bool) -> None:
         """Receive until the batch is to be sent. Empty windows follow each other; the last gatherer sits them out."""
         began_at = elapsed_s()
         receives = 1
@@ -160,7 +160,7 @@ class Gatherer:
             raise
         return received, all_full
 
-    def _stow(self, waiting: list[Record], room: BatchRoom) -> bool:
+    def _stow(self, waiting: list[Record], room: BatchRoom[Record]) -> bool:
         """Move what fits into the room; False = the next one did not: the batch is to be sent as it is."""
         while waiting:
             if not room.take(waiting[0]):
@@ -168,7 +168,7 @@ class Gatherer:
             del waiting[0]
         return True
 
-    def _patience_s(self, room: BatchRoom, now: float) -> float:
+    def _patience_s(self, room: BatchRoom[Record], now: float) -> float:
         """How long until the oldest message would no longer outlive the function (SQS-164)."""
         earliest = min(self._ledger.deadline(record) for record in room.records)
         return earliest - (self._function_timeout_s + FLUSH_MARGIN_S) - now

@@ -51,6 +51,11 @@ class Intake:
         self._kept_back: list[Record] | None = None  # while the receives under way end; None = not stopping
         self._log = telemetry.logger("eventmap.delivery").bind(mapping=mapping)
 
+    @property
+    def failures(self) -> int:
+        """How many receives have failed since the last one that was answered."""
+        return self._failures
+
     async def take(self, count: int, wait_s: int) -> tuple[list[Record], int]:
         """Receive once. Returns (records that may start now, how many messages the queue returned).
 

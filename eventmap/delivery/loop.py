@@ -102,6 +102,12 @@ class MappingLoop:
         )
 
     @property
+    def trouble(self) -> str | None:
+        """What stands still now, in words; None = nothing does."""
+        failures = self._intake.failures
+        return f"{failures} receives in a row have failed" if failures > 2 else None
+
+    @property
     def quiet(self) -> bool:
         """No message is held and no batch runs."""
         return not len(self._ledger) and not self.statistics.running

@@ -129,6 +129,13 @@ class MappingSlots:
         function._grant()
         return Reservation(self, 1 + more)
 
+    def try_reserve(self) -> Reservation | None:
+        """Hold one slot if one is free now, an idle lender's included; None = there is none, and nobody waits."""
+        if self._function._free_for(self) <= 0:
+            return None
+        self._function._hold(self, 1)
+        return Reservation(self, 1)
+
     def release(self, count: int = 1) -> None:
         """Give slots back: an invocation ended, or a receive brought less than was reserved for."""
         self._held -= count

@@ -26,3 +26,11 @@ class Statistics:
     redelivered_while_held: int = 0  #: second copies of a message already here; absorbed, not run
     throttles: int = 0  #: invocations refused before the code ran (SQS-56)
     poll_errors: int = 0
+    discarded: int = 0  #: stream records given up: attempts exhausted or too old (STR-41, 42)
+    expired: int = 0  #: stream records that failed until their stream's retention was over (STR-44)
+    reports_sent: int = 0  #: to the on-failure destination (STR-101)
+    reports_failed: int = 0  #: that could not be delivered; their records stay discarded (STR-101)
+    abandoned: int = 0  #: stream records whose invocation was cut off: by the end of a drain, or with a lost lease
+    shards: int = 0  #: shards read by this mapping here, now
+    shards_ended: int = 0  #: shards read to their end here
+    leases_lost: int = 0  #: shards another worker took while they were read here; what ran may run again there

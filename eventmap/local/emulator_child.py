@@ -14,7 +14,7 @@ import threading
 from typing import Any
 
 # What a handler may want beside its queue. Left out is all that runs code, starts containers or listens on more ports.
-SERVICES = "sqs,sns,s3,dynamodb,kinesis,events,kms,secretsmanager,ssm,sts"
+SERVICES = "sqs,sns,s3,dynamodb,dynamodbstreams,kinesis,events,kms,secretsmanager,ssm,sts"
 
 
 def main() -> None:

@@ -38,7 +38,7 @@ def parse_line(line: str | bytes, number: int, *, fifo: bool) -> Entry:
     Raises: InvalidParameterValue naming the line and what is wrong with it.
     """
     try:
-        document = json.loads(line, parse_constant=_refuse_constant)
+        document = json.loads(line, parse_constant=refuse_constant)
         if isinstance(document, str):
             document = {"body": document}
         if not isinstance(document, dict) or "body" not in document:
@@ -61,7 +61,7 @@ def dump_lines(messages: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         group = message.get("Attributes", {}).get("MessageGroupId")
         if group is not None:
             line["group"] = group
-        yield _compact(line)
+        yield compact(line)
 
 
 def size_bytes(entry: Entry) -> int:
@@ -79,12 +79,12 @@ def _entry(document: dict[str, Any], *, fifo: bool) -> Entry:
     if unknown:
         raise ValueError(f"unknown key {unknown[0]!r}; {_EXPECTED}")
     body = document["body"]
-    entry: Entry = {"MessageBody": _characters(body if isinstance(body, str) else _compact(body), "body")}
+    entry: Entry = {"MessageBody": characters(body if isinstance(body, str) else compact(body), "body")}
     if document.get("attributes"):
         entry["MessageAttributes"] = _attributes(document["attributes"])
     for key, field in (("group", "MessageGroupId"), ("dedup_id", "MessageDeduplicationId")):
         if document.get(key) is not None:
-            entry[field] = _characters(document[key], key)
+            entry[field] = characters(document[key], key)
     if fifo and "MessageGroupId" not in entry:
         raise ValueError('a message for a FIFO queue needs "group"')
     if not fifo and "MessageDeduplicationId" in entry:
@@ -105,22 +105,23 @@ def _entry(document: dict[str, Any], *, fifo: bool) -> Entry:
 def _attributes(attributes: Any) -> dict[str, dict[str, str]]:
     if not isinstance(attributes, dict) or len(attributes) > ATTRIBUTES_LIMIT:
         raise ValueError(f'"attributes" must be an object with at most {ATTRIBUTES_LIMIT} names')
-    return {_characters(name, "attribute name"): _attribute(name, value) for name, value in attributes.items()}
+    return {characters(name, "attribute name"): attribute(name, value) for name, value in attributes.items()}
 
 
-def _attribute(name: str, value: Any) -> dict[str, str]:
+def attribute(name: str, value: Any) -> dict[str, str]:
+    """A message attribute in AWS' shape, of what a line says. Raises: ValueError."""
     what = f"attribute {name!r}"
     match value:
         case str():
-            return {"DataType": "String", "StringValue": _characters(value, what)}
+            return {"DataType": "String", "StringValue": characters(value, what)}
         case int() | float() if not isinstance(value, bool):
-            return {"DataType": "Number", "StringValue": _compact(value)}
+            return {"DataType": "Number", "StringValue": compact(value)}
         case {"binary": str(content), **rest} if not rest:
-            return {"DataType": "Binary", "BinaryValue": _base64(content, what)}
+            return {"DataType": "Binary", "BinaryValue": base64_text(content, what)}
         case {"DataType": str(kind), "StringValue": str(text), **rest} if not rest and _is_kind(kind, binary=False):
-            return {"DataType": _characters(kind, what), "StringValue": _characters(text, what)}
+            return {"DataType": characters(kind, what), "StringValue": characters(text, what)}
         case {"DataType": str(kind), "BinaryValue": str(content), **rest} if not rest and _is_kind(kind, binary=True):
-            return {"DataType": _characters(kind, what), "BinaryValue": _base64(content, what)}
+            return {"DataType": characters(kind, what), "BinaryValue": base64_text(content, what)}
     raise ValueError(f'{what} must be a string, a number, or {{"binary": "base64 text"}}')
 
 
@@ -129,7 +130,8 @@ def _is_kind(data_type: str, *, binary: bool) -> bool:
     return match is not None and (match[1] == "Binary") == binary
 
 
-def _base64(text: str, what: str) -> str:
+def base64_text(text: str, what: str) -> str:
+    """The text itself. Raises: ValueError if it is not base64, or of nothing."""
     try:
         if base64.b64decode(text, validate=True):
             return text
@@ -138,8 +140,8 @@ def _base64(text: str, what: str) -> str:
     raise ValueError(f"{what} is empty")
 
 
-def _characters(text: Any, what: str) -> str:
-    """SQS takes neither empty text nor control characters."""
+def characters(text: Any, what: str) -> str:
+    """The text itself: SQS takes neither an empty one nor control characters. Raises: ValueError."""
     if not isinstance(text, str) or not text:
         raise ValueError(f"{what} must be text of at least one character")
     forbidden = _FORBIDDEN.search(text)
@@ -157,7 +159,7 @@ def _dumped(value: Mapping[str, str]) -> Any:
             return {"binary": content}
         case {"DataType": "Number", "StringValue": text}:
             number = _number(text)
-            if number is not None and _compact(number) == text:
+            if number is not None and compact(number) == text:
                 return number
     return {key: value[key] for key in ("DataType", "StringValue", "BinaryValue") if key in value}
 
@@ -170,9 +172,11 @@ def _number(text: str) -> int | float | None:
     return number if isinstance(number, int | float) and not isinstance(number, bool) else None
 
 
-def _compact(document: Any) -> str:
+def compact(document: Any) -> str:
+    """JSON text without spaces. Raises: ValueError for what has none."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
-def _refuse_constant(name: str) -> Any:
+def refuse_constant(name: str) -> Any:
+    """For `json.loads`, which would take NaN and Infinity. Raises: ValueError."""
     raise ValueError(f"{name} is not JSON")

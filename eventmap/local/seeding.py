@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import orjson
-import tenacity
 
 from eventmap.errors import TransientSourceError
 from eventmap.local.lines import MESSAGE_LIMIT_BYTES, Entry, parse_line, size_bytes
+from eventmap.local.patience import patiently
 
 FIFO_SUFFIX: Final = ".fifo"
 MAX_RECEIVE_COUNT: Final = 3
 BATCH_ENTRIES: Final = 10
 BATCH_LIMIT_BYTES: Final = MESSAGE_LIMIT_BYTES  # a whole batch may be no larger than one message (SQS-128)
-SEND_ATTEMPTS: Final = 6
 
 NumberedEntry = tuple[int, Entry]
 
@@ -89,12 +88,7 @@ def _batches(entries: Iterable[NumberedEntry]) -> Iterator[list[NumberedEntry]]:
 
 async def _send(wire: SeedingWire, queue_url: str, batch: list[NumberedEntry]) -> None:
     waiting = batch
-    async for attempt in tenacity.AsyncRetrying(
-        retry=tenacity.retry_if_exception_type(TransientSourceError),
-        stop=tenacity.stop_after_attempt(SEND_ATTEMPTS),
-        wait=tenacity.wait_random_exponential(multiplier=0.1, max=5),
-        reraise=True,
-    ):
+    async for attempt in patiently():
         with attempt:
             failed = await wire.send_message_batch(queue_url, [entry for _, entry in waiting])
             waiting = [waiting[index] for index in sorted(failed)]

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Final, Generic, TypeVar
 
-from eventmap.model import Batch, Record
+from eventmap.model import Batch, Record, StreamRecord
+
+R = TypeVar("R", Record, StreamRecord)
 
 PAYLOAD_LIMIT_BYTES: Final = 6_291_456  #: 6 MiB for the whole event, metadata included (SQS-24)
 _ENVELOPE_BYTES: Final = len(b'{"Records":[]}') - 1  # one byte less: each record is counted with a comma after it
 
 
-class BatchRoom:
+class BatchRoom(Generic[R]):
     """What still fits into the batch being gathered. Adds up cheap bounds first, true sizes only near the limit."""
 
     __slots__ = ("_bytes", "_exact", "_limit", "records", "size")
 
     def __init__(self, size: int, limit_bytes: int = PAYLOAD_LIMIT_BYTES) -> None:
         self.size: int = size
-        self.records: list[Record] = []
+        self.records: list[R] = []
         self._limit = limit_bytes
         self._bytes = _ENVELOPE_BYTES
         self._exact = False
@@ -27,7 +29,7 @@ class BatchRoom:
     def full(self) -> bool:
         return len(self.records) >= self.size
 
-    def take(self, record: Record) -> bool:
+    def take(self, record: R) -> bool:
         """Add `record` if it fits; False leaves the room unchanged: the record starts the next batch (SQS-24).
 
         The first record is always taken, since it cannot be split; one too large for any event is refused by the
@@ -50,17 +52,14 @@ class BatchRoom:
         self.records.append(record)
         return True
 
-    def batch(self) -> Batch:
-        return Batch(tuple(self.records))
-
 
 def batches(records: Iterable[Record], size: int, limit_bytes: int = PAYLOAD_LIMIT_BYTES) -> Iterator[Batch]:
     """Cut what one receive returned into batches of at most `size` records, in order (SQS-25, SQS-163)."""
-    room = BatchRoom(size, limit_bytes)
+    room: BatchRoom[Record] = BatchRoom(size, limit_bytes)
     for record in records:
         if not room.take(record):
-            yield room.batch()
+            yield Batch(tuple(room.records))
             room = BatchRoom(size, limit_bytes)
             room.take(record)
     if room.records:
-        yield room.batch()
+        yield Batch(tuple(room.records))

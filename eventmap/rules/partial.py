@@ -1,8 +1,14 @@
-"""What a response means for its batch: ReportBatchItemFailures and its many wrong shapes (SQS-54..58, SQS-80..99)."""
+"""What a response means for its batch: ReportBatchItemFailures and its many wrong shapes.
+
+Queues and streams read the same answer and differ in what it says: a queue's failures are those named, a stream's
+begin at the lowest of them (SQS-54..58, SQS-80..99, STR-60..69).
+"""
 
 from __future__ import annotations
 
-from typing import assert_never
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import Final, NamedTuple, assert_never
 
 import orjson
 
@@ -15,12 +21,25 @@ from eventmap.model import (
     Refused,
     Response,
     Returned,
+    StreamRecord,
     Succeeded,
     Throttled,
     TimedOut,
 )
 
-_SUCCEEDED = Succeeded()
+_SUCCEEDED: Final = Succeeded()
+
+
+class _Rules(NamedTuple):
+    """Which rules a refusal names."""
+
+    not_json: str
+    not_a_list: str
+    names_nothing: str
+
+
+_OF_QUEUES: Final = _Rules("SQS-95", "SQS-96", "SQS-90..94")
+_OF_STREAMS: Final = _Rules("STR-68", "STR-65", "STR-64..66")
 
 
 def outcome(response: Response, batch: Batch, *, reports_item_failures: bool, lenient_empty_entry: bool) -> Outcome:
@@ -28,11 +47,37 @@ def outcome(response: Response, batch: Batch, *, reports_item_failures: bool, le
 
     `lenient_empty_entry`: an entry `{}` names no failure instead of failing the batch (SQS-92a).
     """
+    if not isinstance(response, Returned):
+        return _not_returned(response)
+    if not reports_item_failures:
+        return _SUCCEEDED
+    known = batch.item_ids
+    failed = _named_failures(response.payload, known, _OF_QUEUES, lenient_empty_entry)
+    if isinstance(failed, Failed):
+        return failed
+    if failed and len(failed) == len(known):
+        return Failed("batchItemFailures names every record (SQS-88)")
+    return PartlyFailed(failed) if failed else _SUCCEEDED
+
+
+def stream_outcome(response: Response, records: Sequence[StreamRecord], *, reports_item_failures: bool) -> Outcome:
+    """Read what the runtime answered for a batch of a stream; no records: a window's final invocation (STR-83).
+
+    PartlyFailed has all that were named, be it every record: how far the batch got is judged by the lowest (STR-62,
+    63). Without `reports_item_failures` a returned value means nothing at all (STR-69). Rules: STR-60..69.
+    """
+    if not isinstance(response, Returned):
+        return _not_returned(response)
+    if not reports_item_failures:
+        return _SUCCEEDED
+    failed = _named_failures(response.payload, {record.item_id for record in records}, _OF_STREAMS)
+    if isinstance(failed, Failed):
+        return failed
+    return PartlyFailed(failed) if failed else _SUCCEEDED
+
+
+def _not_returned(response: FunctionError | Refused) -> Outcome:
     match response:
-        case Returned(payload):
-            if not reports_item_failures or payload == b"null":
-                return _SUCCEEDED
-            return _partial(payload, batch, lenient_empty_entry)
         case FunctionError(timed_out=True):
             return TimedOut()
         case FunctionError(error_type=error_type):
@@ -43,29 +88,29 @@ def outcome(response: Response, batch: Batch, *, reports_item_failures: bool, le
             assert_never(response)
 
 
-def _partial(payload: bytes, batch: Batch, lenient_empty_entry: bool) -> Outcome:
+def _named_failures(
+    payload: bytes, known: AbstractSet[str], rules: _Rules, lenient_empty_entry: bool = False
+) -> frozenset[str] | Failed:
+    """The identifiers an answer names, all of them in `known`; empty = it names no failure."""
+    if payload == b"null":
+        return frozenset()
     try:
         answer = orjson.loads(payload)
     except orjson.JSONDecodeError:
-        return Failed("the response is not valid JSON (SQS-95)")
-    if not isinstance(answer, dict):  # "", [], 5, true: no item failures are named (SQS-82, 83, 98)
-        return _SUCCEEDED
+        return Failed(f"the response is not valid JSON ({rules.not_json})")
+    if not isinstance(answer, dict):  # "", [], 5, true: no item failures are named (SQS-82, 83, 98, STR-60)
+        return frozenset()
     entries = answer.get("batchItemFailures")
-    if entries is None:  # {}, another key only, or null (SQS-81, 85, 86)
-        return _SUCCEEDED
+    if entries is None:  # {}, another key only, or null (SQS-81, 85, 86, STR-60, 61)
+        return frozenset()
     if not isinstance(entries, list):
-        return Failed("batchItemFailures is not a list (SQS-96)")
-    known = batch.item_ids
+        return Failed(f"batchItemFailures is not a list ({rules.not_a_list})")
     failed = set()
     for entry in entries:
         if entry == {} and lenient_empty_entry:
             continue
         identifier = entry.get("itemIdentifier") if isinstance(entry, dict) else None
         if not isinstance(identifier, str) or identifier not in known:
-            return Failed("batchItemFailures has an entry that names no record of the batch (SQS-90..94)")
+            return Failed(f"batchItemFailures has an entry that names no record of the batch ({rules.names_nothing})")
         failed.add(identifier)
-    if not failed:
-        return _SUCCEEDED
-    if len(failed) == len(known):
-        return Failed("batchItemFailures names every record (SQS-88)")
-    return PartlyFailed(frozenset(failed))
+    return frozenset(failed)

@@ -46,7 +46,25 @@ def serve(control_fd: int, lifeline_fd: int, target: str) -> None:
     parent.answer(frames.INITIALIZED, b"")
     environment = _Environment(handler)
     while (request := parent.next_request()) is not None:
-        parent.answer(*environment.run(*request))
+        parent.answer(*environment.run(request))
+
+
+class _Request:
+    """One invocation, as the parent sent it."""
+
+    __slots__ = ("client_context", "deadline", "invoked_arn", "request_id", "text", "trace_id")
+
+    def __init__(self, deadline: float, sizes: list[int], body: bytes) -> None:
+        parts, start = [], 0
+        for size in sizes:
+            parts.append(body[start : start + size])
+            start += size
+        self.deadline = deadline
+        self.request_id = parts[0].decode()
+        self.invoked_arn = parts[1].decode()  # "" = the function's own
+        self.trace_id = parts[2].decode()  # "" = none
+        self.client_context = parts[3]
+        self.text = parts[4]
 
 
 class _Environment:
@@ -56,24 +74,31 @@ class _Environment:
         self._handler = handler
         self._place = Place(
             os.environ["AWS_LAMBDA_FUNCTION_NAME"],
-            invoked_function_arn=os.environ.pop("_EVENTMAP_FUNCTION_ARN"),
+            function_arn=os.environ.pop("_EVENTMAP_FUNCTION_ARN"),
             memory_limit_in_mb=os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"],
             log_stream_name=os.environ["AWS_LAMBDA_LOG_STREAM_NAME"],
         )
         self._runner: asyncio.Runner | None = None
+        self._is_traced = False
 
-    def run(self, deadline: float, request_id: str, client_context: bytes, text: bytes) -> tuple[bytes, bytes]:
+    def run(self, request: _Request) -> tuple[bytes, bytes]:
         """Answer one request; returns (kind, payload). A SystemExit of the handler passes through."""
-        child_logging.current_request_id = request_id
+        child_logging.current_request_id = request_id = request.request_id
+        self._trace(request.trace_id)
         try:
-            sent = json.loads(client_context) if client_context else None
+            sent = json.loads(request.client_context) if request.client_context else None
             context = LambdaContext(
-                request_id, self._place, deadline=deadline, clock=time.monotonic, client_context=sent
+                request_id,
+                self._place,
+                deadline=request.deadline,
+                clock=time.monotonic,
+                client_context=sent,
+                invoked_arn=request.invoked_arn,
             )
         except (ValueError, TypeError, AttributeError) as error:
             return frames.FAILED, error_object.to_json(error_object.of_unreadable_context(error, request_id))
         try:
-            event = json.loads(text)
+            event = json.loads(request.text)
         except (ValueError, RecursionError) as error:
             return frames.FAILED, error_object.to_json(error_object.of_unreadable_event(error, request_id))
         try:
@@ -87,6 +112,14 @@ class _Environment:
         except BaseException as error:
             return frames.FAILED, error_object.to_json(error_object.of_exception(error, request_id))
         return (frames.RETURNED, payload) if len(payload) <= RESPONSE_LIMIT_BYTES else (frames.TOO_LARGE, b"")
+
+    def _trace(self, trace_id: str) -> None:
+        """Tell libraries which trace this is, or that there is none, as AWS' runtime does (INV-06, 115)."""
+        if trace_id:
+            os.environ["_X_AMZN_TRACE_ID"] = trace_id
+        elif self._is_traced:
+            os.environ.pop("_X_AMZN_TRACE_ID", None)
+        self._is_traced = bool(trace_id)
 
     def _wait_for(self, result: Awaitable[object]) -> object:
         if self._runner is None:
@@ -108,17 +141,14 @@ class _Parent:
         self._fd = fd
         self._pid = os.getpid()
 
-    def next_request(self) -> tuple[float, str, bytes, bytes] | None:
-        """(deadline, request id, client context, event), or None when the parent has hung up."""
+    def next_request(self) -> _Request | None:
+        """The next request, or None when the parent has hung up."""
         header = self._read(frames.REQUEST.size)
         if header is None:
             return None
         deadline, *sizes = frames.REQUEST.unpack(header)
         body = self._read(sum(sizes))
-        if body is None:
-            return None
-        id_end, context_end = sizes[0], sizes[0] + sizes[1]
-        return deadline, body[:id_end].decode(), body[id_end:context_end], body[context_end:]
+        return None if body is None else _Request(deadline, sizes, body)
 
     def answer(self, kind: bytes, payload: bytes) -> None:
         if os.getpid() != self._pid:

@@ -57,7 +57,7 @@ class ClientContext:
 class LambdaContext:
     """What a handler may ask about its invocation.
 
-    `deadline` is an instant in seconds on `clock`. Rules: INV-100..111.
+    `deadline` is an instant in seconds on `clock`; `invoked_arn` None = the function's own. Rules: INV-100..111.
     Raises: AttributeError or TypeError if `client_context` is not of the documented shape.
     """
 
@@ -88,11 +88,12 @@ class LambdaContext:
         deadline: float,
         clock: Callable[[], float],
         client_context: Mapping[str, Any] | None = None,
+        invoked_arn: str | None = None,
     ) -> None:
         self.aws_request_id: str = aws_request_id
         self.function_name: str = place.function_name
         self.function_version: str = place.function_version
-        self.invoked_function_arn: str = place.invoked_function_arn
+        self.invoked_function_arn: str = invoked_arn or place.function_arn
         self.memory_limit_in_mb: str = place.memory_limit_in_mb
         self.log_group_name: str = place.log_group_name
         self.log_stream_name: str = place.log_stream_name
@@ -135,23 +136,21 @@ class LambdaContext:
 
 
 class Place:
-    """The part of a context that every invocation in one environment shares (INV-100..102, 104)."""
+    """The part of a context that every invocation in one environment shares (INV-100, 102, 104)."""
 
     __slots__ = (
+        "function_arn",
         "function_name",
         "function_version",
-        "invoked_function_arn",
         "log_group_name",
         "log_stream_name",
         "memory_limit_in_mb",
     )
 
-    def __init__(
-        self, function_name: str, *, invoked_function_arn: str, memory_limit_in_mb: str, log_stream_name: str
-    ) -> None:
+    def __init__(self, function_name: str, *, function_arn: str, memory_limit_in_mb: str, log_stream_name: str) -> None:
         self.function_name: str = function_name
         self.function_version: str = "$LATEST"
-        self.invoked_function_arn: str = invoked_function_arn
+        self.function_arn: str = function_arn
         self.memory_limit_in_mb: str = memory_limit_in_mb
         self.log_group_name: str = f"/aws/lambda/{function_name}"
         self.log_stream_name: str = log_stream_name

@@ -24,7 +24,9 @@ class Invocation:
 
     request_id: str
     event: Event
-    client_context: JsonObject | None
+    client_context: JsonObject | None = None
+    invoked_arn: str | None = None  #: as it was addressed, alias or version included; None = the function's own
+    trace_id: str = ""  #: the X-Ray header of this invocation; "" = none
 
 
 @dataclass(slots=True)

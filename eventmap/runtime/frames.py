@@ -1,6 +1,7 @@
 """What a parent and its child say to each other over their socket. Loaded by the child too, so imports little.
 
-parent → child   REQUEST header, request id, client context (JSON text or nothing), event (JSON text)
+parent → child   REQUEST header, request id, invoked ARN or nothing, trace id or nothing,
+                 client context (JSON text or nothing), event (JSON text)
 child → parent   ANSWER header, payload: once after Init, then once per request
 """
 
@@ -9,8 +10,8 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-REQUEST: Final = struct.Struct(">dHII")
-"""Deadline in seconds on the machine's monotonic clock; lengths in bytes of request id, client context and event."""
+REQUEST: Final = struct.Struct(">dHHHII")
+"""Deadline in seconds on the machine's monotonic clock; lengths in bytes of what follows, in its order."""
 
 ANSWER: Final = struct.Struct(">cII")
 """What it is; the child's peak memory in KiB as it sees it; length of the payload in bytes."""

@@ -1,7 +1,7 @@
 """This process as the execution environment: `async def` on the loop, `def` in a thread of its own.
 
 What cannot be had here, and needs isolation="process": stopping a thread, a memory limit, a module state of one's own,
-captured output.
+captured output, the invocation's trace in `_X_AMZN_TRACE_ID`.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ class InlineEnvironment:
                 deadline=started + timeout,
                 clock=self._loop.time,
                 client_context=invocation.client_context,
+                invoked_arn=invocation.invoked_arn,
             )
         except (TypeError, AttributeError) as error:
             return Completed(function_error(error_object.of_unreadable_context(error, request_id)), 0.0)

@@ -15,6 +15,8 @@ from eventmap.clock import elapsed_s, utc_now
 from eventmap.errors import ConfigurationError, EnvironmentNotStarted
 from eventmap.function import Function
 from eventmap.model import Event, FunctionError, JsonObject, Refused, Response
+from eventmap.rules.invoke_errors import busy_reason
+from eventmap.rules.partition import partition
 from eventmap.runtime import error_object, report
 from eventmap.runtime.child_process import ChildProcess
 from eventmap.runtime.context import Place
@@ -32,7 +34,6 @@ EVENT_LIMIT_BYTES: Final = 6_291_456
 INIT_TIMEOUT_S: Final = 10.0
 """How long an Init outside an invocation may take (INV-70)."""
 
-_BUSY: Final = "ReservedFunctionConcurrentInvocationLimitExceeded"
 _NO_ENVIRONMENT: Final = "ServiceException"
 _log = telemetry.logger("eventmap.runtime")
 
@@ -60,7 +61,7 @@ class FunctionRuntime:
         self._log = log
         self._extra_environment = dict(extra_environment or {})
         self._init_timeout_s = init_timeout_s
-        self._arn = f"arn:{_partition(region)}:lambda:{region}:{account_id}:function:{function.function_name}"
+        self._arn = f"arn:{partition(region)}:lambda:{region}:{account_id}:function:{function.function_name}"
         handler = function.handler
         self._target = ""
         if function.isolation == "process":
@@ -72,6 +73,11 @@ class FunctionRuntime:
             maximum_lifetime_s=function.maximum_lifetime_s,
         )
         self._someone_is_idle = anyio.Event()
+
+    @property
+    def arn(self) -> str:
+        """The function's own, unqualified."""
+        return self._arn
 
     @property
     def free(self) -> int:
@@ -96,19 +102,28 @@ class FunctionRuntime:
         await self._tasks.__aexit__(None, None, None)
 
     async def invoke(
-        self, event: Event, *, request_id: str | None = None, client_context: JsonObject | None = None
+        self,
+        event: Event,
+        *,
+        request_id: str | None = None,
+        client_context: JsonObject | None = None,
+        invoked_arn: str | None = None,
+        trace_id: str = "",
     ) -> Response:
         """Run the handler once on `event`; a `request_id` of None makes one up.
 
+        `invoked_arn` is what the context shows, None = the function's own (INV-101). `trace_id`, printable text, is in
+        the child's `_X_AMZN_TRACE_ID` while it runs, "" = none; inline handlers share one environment of variables and
+        do not see it.
         Never queues: Refused when all environments are busy, or none could be started. Cancelled, it leaves nothing
         running that can be stopped.
         """
-        invocation = Invocation(request_id or new_request_id(), event, client_context)
+        invocation = Invocation(request_id or new_request_id(), event, client_context, invoked_arn, trace_id)
         if len(event.text) > EVENT_LIMIT_BYTES:
             return function_error(error_object.of_large_event(EVENT_LIMIT_BYTES))
         environment = self._take()
         if environment is None:
-            return Refused(_BUSY)
+            return Refused(busy_reason(self._function))
         try:
             if environment.is_new:
                 await environment.initialize()  # if it fails, the invocation itself repeats it and tells (INV-70)
@@ -210,7 +225,7 @@ class FunctionRuntime:
         function = self._function
         place = Place(
             function.function_name,
-            invoked_function_arn=self._arn,
+            function_arn=self._arn,
             memory_limit_in_mb=str(function.memory_size),
             log_stream_name=f"{utc_now():%Y/%m/%d}/[{report.VERSION}]{os.urandom(16).hex()}",
         )
@@ -233,9 +248,3 @@ def new_request_id() -> str:
     digits = os.urandom(16).hex()
     variant = "89ab"[int(digits[16], 16) & 3]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
-
-
-def _partition(region: str) -> str:
-    if region.startswith("cn-"):
-        return "aws-cn"
-    return "aws-us-gov" if region.startswith("us-gov-") else "aws"

@@ -140,10 +140,14 @@ class ProcessEnvironment:
         if child.output.request_id != invocation.request_id:
             child.output.drain()  # what came since the last request is not this one's
             child.output.request_id = invocation.request_id
-        request_id, text = invocation.request_id.encode(), invocation.event.text
-        sent = b"" if invocation.client_context is None else orjson.dumps(invocation.client_context)
-        header = frames.REQUEST.pack(deadline, len(request_id), len(sent), len(text))
-        child.send(b"".join((header, request_id, sent, text)))
+        parts = (
+            invocation.request_id.encode(),
+            (invocation.invoked_arn or "").encode(),
+            invocation.trace_id.encode(),
+            b"" if invocation.client_context is None else orjson.dumps(invocation.client_context),
+            invocation.event.text,
+        )
+        child.send(b"".join((frames.REQUEST.pack(deadline, *map(len, parts)), *parts)))
         return await self._next_answer(child)
 
     async def _next_answer(self, child: ChildProcess) -> Answer | Ended:

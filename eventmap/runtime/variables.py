@@ -45,6 +45,6 @@ def process_environment(
         "AWS_LAMBDA_LOG_STREAM_NAME": place.log_stream_name,
         "LAMBDA_TASK_ROOT": targets.task_root(target),
         "LAMBDA_RUNTIME_DIR": os.path.dirname(os.path.abspath(__file__)),
-        "_EVENTMAP_FUNCTION_ARN": place.invoked_function_arn,
+        "_EVENTMAP_FUNCTION_ARN": place.function_arn,
     }
     return variables

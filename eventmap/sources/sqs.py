@@ -97,7 +97,9 @@ async def describe_queue(api: QueueApi, url: str) -> QueueDescription:
         attributes = await api.get_queue_attributes(url)
     except QueueNotFound as error:
         raise missing_queue(error) from error
-    arn = attributes["QueueArn"]
+    arn = attributes.get("QueueArn", "")
+    if arn.count(":") != 5:
+        raise SourceError(f"queue {url} tells no ARN, its QueueArn is {arn!r}: that server cannot be polled from")
     redrive = json.loads(attributes.get("RedrivePolicy") or "{}")
     return QueueDescription(
         url=url,

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
-import anyio
-
-from eventmap.errors import TransientSourceError
+from eventmap.testing.fault_dice import FaultDice
 from eventmap.testing.sqs_message import RawMessage
 
 T = TypeVar("T")
@@ -72,21 +69,29 @@ class FaultyQueue:
         calls: Collection[str] = MESSAGE_CALLS,
     ) -> None:
         self.queue = queue
-        self.injected: Counter[str] = Counter()
-        self._dice = random.Random(seed)
-        self._rates = {"slow": slow, "throttle": throttle, "resets": resets, "lost_answers": lost_answers}
         self._entry_failures = entry_failures
-        self._slow_s = slow_s
-        self._calls = frozenset(calls)
+        self._faults = FaultDice(
+            seed,
+            throttle=throttle,
+            lost_answers=lost_answers,
+            resets=resets,
+            slow=slow,
+            slow_s=slow_s,
+            calls=calls,
+        )
+
+    @property
+    def injected(self) -> Counter[str]:
+        return self._faults.injected
 
     async def get_queue_url(self, name: str, owner: str | None = None) -> str:
-        return await self._disturbed("get_queue_url", lambda: self.queue.get_queue_url(name, owner))
+        return await self._faults.disturbed("get_queue_url", lambda: self.queue.get_queue_url(name, owner))
 
     async def get_queue_attributes(self, queue_url: str) -> dict[str, str]:
-        return await self._disturbed("get_queue_attributes", lambda: self.queue.get_queue_attributes(queue_url))
+        return await self._faults.disturbed("get_queue_attributes", lambda: self.queue.get_queue_attributes(queue_url))
 
     async def create_queue(self, name: str, attributes: Mapping[str, str]) -> str:
-        return await self._disturbed("create_queue", lambda: self.queue.create_queue(name, attributes))
+        return await self._faults.disturbed("create_queue", lambda: self.queue.create_queue(name, attributes))
 
     async def receive_message(
         self,
@@ -104,7 +109,7 @@ class FaultyQueue:
                 visibility_timeout=visibility_timeout,
             )
 
-        return await self._disturbed("receive_message", receive)
+        return await self._faults.disturbed("receive_message", receive)
 
     async def delete_message_batch(self, queue_url: str, receipts: Sequence[str]) -> dict[int, str]:
         return await self._batch(
@@ -128,8 +133,7 @@ class FaultyQueue:
     async def _batch(
         self, name: str, entries: Sequence[T], apply: Callable[[Sequence[T]], Awaitable[dict[int, str]]]
     ) -> dict[int, str]:
-        rate = self._entry_failures if name in self._calls else 0.0
-        failed = {index for index in range(len(entries)) if self._dice.random() < rate}
+        failed = {index for index in range(len(entries)) if self._faults.hits(name, self._entry_failures)}
         kept = [index for index in range(len(entries)) if index not in failed]
 
         async def apply_kept() -> dict[int, str]:
@@ -138,23 +142,5 @@ class FaultyQueue:
             codes = await apply([entries[index] for index in kept]) if kept or not entries else {}
             return {kept[index]: code for index, code in codes.items()} | dict.fromkeys(failed, "InternalError")
 
-        answer = await self._disturbed(name, apply_kept)
+        answer = await self._faults.disturbed(name, apply_kept)
         return dict(sorted(answer.items()))
-
-    async def _disturbed(self, name: str, call: Callable[[], Awaitable[T]]) -> T:
-        # All dice are thrown for every call, so that one rate does not shift where another's faults fall.
-        hit = {fault for fault, rate in self._rates.items() if self._dice.random() < rate and name in self._calls}
-        if "slow" in hit:
-            self.injected["slow"] += 1
-            await anyio.sleep(self._slow_s)
-        if "throttle" in hit:
-            self.injected["throttle"] += 1
-            raise TransientSourceError("rate exceeded", code="ThrottlingException")
-        if "resets" in hit:
-            self.injected["resets"] += 1
-            raise TransientSourceError("connection reset")
-        answer = await call()
-        if "lost_answers" in hit:
-            self.injected["lost_answers"] += 1
-            raise TransientSourceError("connection lost")
-        return answer

@@ -267,6 +267,10 @@ class MemorySqs:
             raise SourceError(f'queue "{name}" refuses the message', code=code)
         return self._send(queue, entry)
 
+    def queue_names(self) -> list[str]:
+        """Of the queues there are, sorted."""
+        return sorted(queue.name for queue in self._queues.values())
+
     def counts(self, name: str) -> QueueCounts:
         """How many messages are visible, delayed and in flight now."""
         return self._current(self._named(name).url).counts()

@@ -1,4 +1,4 @@
-"""The pytest plugin: async tests on virtual time, and an in-memory SQS.
+"""The pytest plugin: async tests on virtual time; SQS, SNS, Kinesis and DynamoDB in memory.
 
 A coroutine test runs on virtual time when it is marked (`@pytest.mark.virtual_time`, also by `pytestmark`) or asks for
 the fixture `virtual_time`. The plugin then runs it, and the function-scoped async fixtures it asks for, in one task on
@@ -16,6 +16,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from eventmap.testing.memory_dynamodb import MemoryDynamoDb
+    from eventmap.testing.memory_kinesis import MemoryKinesis
+    from eventmap.testing.memory_s3 import MemoryS3
+    from eventmap.testing.memory_sns import MemorySns
     from eventmap.testing.memory_sqs import MemorySqs
     from eventmap.testing.virtual_time import VirtualTimeLoop
     from eventmap.testing.virtual_time_host import VirtualTimeHost
@@ -52,6 +56,38 @@ def memory_sqs() -> MemorySqs:
     return MemorySqs()
 
 
+@pytest.fixture
+def memory_sns(memory_sqs: MemorySqs) -> MemorySns:
+    """A fresh in-memory SNS without topics, on the same terms; its queues are those of `memory_sqs`."""
+    from eventmap.testing.memory_sns import MemorySns
+
+    return MemorySns(queues=memory_sqs)
+
+
+@pytest.fixture
+def memory_s3(memory_sqs: MemorySqs) -> MemoryS3:
+    """A fresh in-memory S3 without buckets; it tells the queues of `memory_sqs`."""
+    from eventmap.testing.memory_s3 import MemoryS3
+
+    return MemoryS3(queues=memory_sqs)
+
+
+@pytest.fixture
+def memory_kinesis() -> MemoryKinesis:
+    """A fresh in-memory Kinesis without streams, on the same terms."""
+    from eventmap.testing.memory_kinesis import MemoryKinesis
+
+    return MemoryKinesis()
+
+
+@pytest.fixture
+def memory_dynamodb() -> MemoryDynamoDb:
+    """A fresh in-memory DynamoDB without tables, on the same terms."""
+    from eventmap.testing.memory_dynamodb import MemoryDynamoDb
+
+    return MemoryDynamoDb()
+
+
 # Innermost, so that a test is synchronous before pytest-asyncio looks whether it is a coroutine.
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_pycollect_makeitem() -> Generator[None, Any, Any]:
@@ -81,7 +117,7 @@ def pytest_fixture_setup(
 
 
 def _open_fixture(
-    host: VirtualTimeHost, request: pytest.FixtureRequest, func: Callable[..., Any], **kwargs: Any
+    host: VirtualTimeHost, request: pytest.FixtureRequest, func: Callable[..., Any], /, **kwargs: Any
 ) -> Any:
     if inspect.iscoroutinefunction(func):
         return host.run(func(**kwargs))

@@ -20,6 +20,7 @@ _NUMBERS: Final = {  # name: (lowest, highest, default)
     "MaximumMessageSize": (1_024, 1_048_576, 1_048_576),
     "ReceiveMessageWaitTimeSeconds": (0, 20, 0),
 }
+_DOCUMENTS: Final = ("Policy", "RedrivePolicy", "RedriveAllowPolicy")
 _FIFO_CHOICES: Final = {
     "ContentBasedDeduplication": ("false", "true"),
     "DeduplicationScope": ("queue", "messageGroup"),
@@ -66,11 +67,11 @@ class QueueSettings:
         """Check attributes and fill in AWS' defaults.
 
         Raises: SourceError, code `InvalidAttributeName` for an attribute that does not exist or that this queue cannot
-        honour (policies, encryption, tags), `InvalidAttributeValue` for a value out of range.
+        honour (encryption, tags), `InvalidAttributeValue` for a value out of range.
         Rules: SQS-52, SQS-66, SQS-68, SQS-69, SQS-72, SQS-128, SQS-130.
         """
         is_fifo = _choice(attributes, "FifoQueue", ("false", "true")) == "true"
-        known = {*_NUMBERS, "FifoQueue", "RedrivePolicy", "RedriveAllowPolicy", *(_FIFO_CHOICES if is_fifo else ())}
+        known = {*_NUMBERS, "FifoQueue", *_DOCUMENTS, *(_FIFO_CHOICES if is_fifo else ())}
         for name in attributes:
             if name not in known:
                 raise SourceError(f"Unknown Attribute {name}.", code="InvalidAttributeName")
@@ -78,7 +79,8 @@ class QueueSettings:
         if is_fifo:
             shown["FifoQueue"] = "true"
             shown |= {name: _choice(attributes, name, choices) for name, choices in _FIFO_CHOICES.items()}
-        shown |= {name: attributes[name] for name in ("RedrivePolicy", "RedriveAllowPolicy") if attributes.get(name)}
+        shown |= {name: attributes[name] for name in _DOCUMENTS if attributes.get(name)}
+        _check_policy(shown.get("Policy"))
         return cls(
             attributes=shown,
             visibility_timeout=int(shown["VisibilityTimeout"]),
@@ -91,6 +93,18 @@ class QueueSettings:
             redrive=_redrive(shown.get("RedrivePolicy")),
             allowance=_allowance(shown.get("RedriveAllowPolicy")),
         )
+
+
+def _check_policy(text: str | None) -> None:
+    """It is kept and shown; here everybody may send."""
+    if text is None:
+        return
+    try:
+        is_policy = isinstance(json.loads(text), dict)
+    except ValueError:
+        is_policy = False
+    if not is_policy:
+        raise _invalid("Policy")
 
 
 def queue_arn(name: str) -> str:

@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from eventmap.aws.session import AwsSettings, open_wire
+from eventmap.aws.dynamodb import DynamoDbStreamsWire
+from eventmap.aws.kinesis import KinesisWire
+from eventmap.aws.session import AwsSettings, open_dynamodb, open_kinesis, open_sqs
 from eventmap.aws.signing import Credentials
-from eventmap.aws.wire import SqsWire
+from eventmap.aws.sqs import SqsWire
 
 Answer = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -21,6 +23,7 @@ class HostileServer:
     answers: list[Answer]
     endpoint_url: str = ""
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)  #: (headers, lower-cased; body)
+    lines: list[str] = field(default_factory=list)  #: of each request, such as "POST /path HTTP/1.1"
     received: asyncio.Event = field(default_factory=asyncio.Event)  #: set by the first request
 
 
@@ -36,8 +39,8 @@ def http(status: int, body: bytes, *headers: str) -> Answer:
 
 
 def error(status: int, shape: str, *headers: str) -> Answer:
-    """An error as SQS' JSON protocol puts it."""
-    return http(status, f'{{"__type":"com.amazonaws.sqs#{shape}","message":"said so"}}'.encode(), *headers)
+    """An error as AWS' JSON protocols put it."""
+    return http(status, f'{{"__type":"com.amazonaws.service#{shape}","message":"said so"}}'.encode(), *headers)
 
 
 def raw(data: bytes, *, then_close: bool = True) -> Answer:
@@ -81,7 +84,10 @@ async def hostile_server(*answers: Answer) -> AsyncIterator[HostileServer]:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
                 headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])}
-                body = await reader.readexactly(int(headers["content-length"]))
+                if "expect" in headers:
+                    writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                body = await reader.readexactly(int(headers.get("content-length", 0)))
+                server.lines.append(head[0])
                 server.requests.append((headers, body))
                 server.received.set()
                 await server.answers[min(len(server.requests), len(server.answers)) - 1](writer)
@@ -98,8 +104,23 @@ async def hostile_server(*answers: Answer) -> AsyncIterator[HostileServer]:
             writer.transport.abort()
 
 
+def settings_for(endpoint_url: str) -> AwsSettings:
+    return AwsSettings(endpoint_url=endpoint_url, region="us-east-1", credentials=Credentials("test", "test"))
+
+
 @asynccontextmanager
 async def wire_to(endpoint_url: str, *, connection_limit: int = 8) -> AsyncIterator[SqsWire]:
-    settings = AwsSettings(endpoint_url=endpoint_url, region="us-east-1", credentials=Credentials("test", "test"))
-    async with open_wire(settings, connection_limit=connection_limit) as wire:
+    async with open_sqs(settings_for(endpoint_url), connection_limit=connection_limit) as wire:
+        yield wire
+
+
+@asynccontextmanager
+async def kinesis_at(endpoint_url: str) -> AsyncIterator[KinesisWire]:
+    async with open_kinesis(settings_for(endpoint_url), connection_limit=8) as wire:
+        yield wire
+
+
+@asynccontextmanager
+async def dynamodb_at(endpoint_url: str) -> AsyncIterator[DynamoDbStreamsWire]:
+    async with open_dynamodb(settings_for(endpoint_url), connection_limit=8) as wire:
         yield wire

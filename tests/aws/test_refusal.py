@@ -4,9 +4,19 @@ import orjson
 import pytest
 
 from eventmap.aws.refusal import Call, is_expired, refusal
-from eventmap.errors import AccessRefused, QueueNotFound, SourceError, TransientSourceError
+from eventmap.aws.services import DYNAMODB, DYNAMODB_STREAMS, KINESIS, SQS, Service
+from eventmap.errors import (
+    AccessRefused,
+    IteratorExpired,
+    QueueNotFound,
+    RecordsTrimmed,
+    ShardGone,
+    SourceError,
+    StreamNotFound,
+    TransientSourceError,
+)
 
-CALL = Call("ReceiveMessage", "http://h/123456789012/orders", "http://h/", "eu-west-1")
+CALL = Call(SQS, "ReceiveMessage", "http://h/123456789012/orders", "http://h/", "eu-west-1")
 
 
 def said(status: int, shape: str = "", query_code: str = "", body: bytes | None = None) -> SourceError:
@@ -100,4 +110,74 @@ def test_an_unreadable_refusal_of_a_server_that_spoke_sqs_before_may_pass(body: 
 
     assert type(error) is TransientSourceError
     assert type(first) is SourceError
-    assert "JSON protocol" in str(first)
+    assert "JSON protocol of SQS" in str(first)
+
+
+STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks"
+
+
+def stream_said(operation: str, shape: str, service: Service = KINESIS, status: int = 400) -> SourceError:
+    shard = "shardId-000000000007" if operation == "GetShardIterator" else ""
+    call = Call(service, operation, STREAM, "http://h/", "eu-west-1", shard)
+    return refusal(call, status, {}, orjson.dumps({"__type": shape, "message": "the words of AWS"}), known=True)
+
+
+@pytest.mark.parametrize(
+    ("operation", "shape", "kind"),
+    [
+        ("DescribeStreamSummary", "ResourceNotFoundException", StreamNotFound),
+        ("ListShards", "ResourceNotFoundException", StreamNotFound),
+        ("DescribeTable", "ResourceNotFoundException", StreamNotFound),
+        ("GetShardIterator", "ResourceNotFoundException", ShardGone),
+        ("GetRecords", "ResourceNotFoundException", ShardGone),
+        ("GetRecords", "ExpiredIteratorException", IteratorExpired),
+        ("GetRecords", "TrimmedDataAccessException", RecordsTrimmed),
+        ("GetShardIterator", "TrimmedDataAccessException", RecordsTrimmed),
+        ("GetRecords", "ProvisionedThroughputExceededException", TransientSourceError),
+        ("GetRecords", "LimitExceededException", TransientSourceError),
+        ("GetRecords", "KMSThrottlingException", TransientSourceError),
+        ("GetRecords", "InternalServerError", TransientSourceError),
+        ("ListShards", "ThrottlingException", TransientSourceError),
+        ("ListShards", "ExpiredNextTokenException", TransientSourceError),
+        ("GetRecords", "AccessDeniedException", AccessRefused),
+        ("GetRecords", "KMSAccessDeniedException", AccessRefused),
+        ("GetRecords", "InvalidArgumentException", SourceError),
+        ("GetShardIterator", "ValidationException", SourceError),
+        ("UpdateItem", "ConditionalCheckFailedException", SourceError),
+        ("CreateTable", "ResourceInUseException", SourceError),
+    ],
+)
+def test_str_142_143_145_152_a_streams_error_code_decides_what_kind_of_failure_it_is(
+    operation: str, shape: str, kind: type[SourceError]
+) -> None:
+    """A missing resource is a shard to the calls that read one, else a stream; every error keeps AWS' code."""
+    error = stream_said(operation, shape)
+
+    assert type(error) is kind
+    assert error.code == shape
+    assert STREAM in str(error)
+
+
+def test_a_streams_refusal_names_the_shard_and_the_way_on() -> None:
+    """What a person needs is in the message: which shard of which stream, where, and what to do."""
+    gone, trimmed = (
+        str(stream_said("GetShardIterator", shape))
+        for shape in ("ResourceNotFoundException", "TrimmedDataAccessException")
+    )
+
+    assert f'shard "shardId-000000000007" of stream "{STREAM}"' in gone
+    assert "http://h/ (eu-west-1)" in gone
+    assert "TRIM_HORIZON" in trimmed
+
+
+@pytest.mark.parametrize(
+    ("service", "permission"),
+    [
+        (KINESIS, "kinesis:ListShards"),
+        (DYNAMODB_STREAMS, "dynamodb:DescribeStream"),
+        (DYNAMODB, "dynamodb:UpdateItem"),
+    ],
+)
+def test_str_19_a_refused_access_names_the_permissions(service: Service, permission: str) -> None:
+    """Each service has permissions of its own."""
+    assert permission in str(stream_said("GetRecords", "AccessDeniedException", service))

@@ -6,9 +6,9 @@ import anyio
 import orjson
 import pytest
 
-from eventmap.aws.session import AwsSettings, open_wire
+from eventmap.aws.session import AwsSettings, open_sqs
 from eventmap.aws.signing import Credentials
-from eventmap.aws.wire import SqsWire
+from eventmap.aws.sqs import SqsWire
 from eventmap.errors import (
     AccessRefused,
     ConfigurationError,
@@ -221,7 +221,7 @@ async def test_a_bad_endpoint_is_refused_before_any_call(endpoint_url: str) -> N
 async def test_a_closed_wire_says_how_to_use_it() -> None:
     """Forgetting `async with` is a programming error, not a lost connection."""
     settings = AwsSettings(endpoint_url="http://127.0.0.1:1", credentials=Credentials("test", "test"))
-    async with open_wire(settings) as wire:
+    async with open_sqs(settings) as wire:
         pass
 
     with pytest.raises(RuntimeError, match="async with"):

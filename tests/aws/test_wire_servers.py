@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from eventmap.aws.wire import SqsWire
+from eventmap.aws.sqs import SqsWire
 from eventmap.errors import QueueNotFound, SourceError
 from tests.servers.process import Server
 

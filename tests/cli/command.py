@@ -17,7 +17,11 @@ from typing import IO
 
 import anyio
 
+from eventmap.aws.session import LOCAL_CREDENTIALS, LOCAL_REGION, AwsSettings, open_dynamodb, open_kinesis
+from eventmap.local.items import TableKey
 from eventmap.local.seeding import create_queues, send_lines
+from eventmap.local.stream_lines import StreamEntry
+from eventmap.local.stream_seeding import create_table, put_items, put_records
 from tests.aws.hostile import wire_to
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -149,3 +153,29 @@ def bodies_in(endpoint_url: str, name: str) -> list[str]:
             return found
 
     return anyio.run(receive)
+
+
+def make_stream(endpoint_url: str, name: str, *data: str, shards: int = 1) -> None:
+    """Create a Kinesis stream and put records into it, each with its own text as partition key."""
+
+    async def make() -> None:
+        async with open_kinesis(at(endpoint_url)) as wire:
+            await wire.create_stream(name, shards)
+            await put_records(wire, name, [StreamEntry(text.encode(), text) for text in data])
+
+    anyio.run(make)
+
+
+def make_table(endpoint_url: str, name: str, *ids: str) -> None:
+    """Create a table with a stream and put items into it."""
+
+    async def make() -> None:
+        async with open_dynamodb(at(endpoint_url)) as wire:
+            await create_table(wire.tables, name, TableKey())
+            await put_items(wire.tables, name, [{"id": {"S": each}} for each in ids])
+
+    anyio.run(make)
+
+
+def at(endpoint_url: str) -> AwsSettings:
+    return AwsSettings(endpoint_url, LOCAL_REGION, credentials=LOCAL_CREDENTIALS)

@@ -25,6 +25,7 @@ anyio.run(main)
 """
 
 _HANDLERS = """
+import base64
 import json
 import os
 import time
@@ -72,6 +73,14 @@ def shows_variables(event, context):
     print("VARIABLES", json.dumps(variables(event, context)))
 
 
+def shows(event, context):
+    for record in event["Records"]:
+        if "kinesis" in record:
+            print("got", base64.b64decode(record["kinesis"]["data"]).decode())
+        else:
+            print("got", record["eventName"], *record["dynamodb"]["Keys"]["id"].values())
+
+
 @each_record
 def picky(record, context):
     if record["body"] == "bad":
@@ -91,6 +100,37 @@ def one(event, context):
 @app.sqs("second")
 def two(event, context):
     print("two", context.function_name)
+
+
+def told(event, context):
+    for record in event["Records"]:
+        if "Sns" in record:
+            print("told", record["Sns"]["Message"], record["Sns"]["Subject"])
+        else:
+            print("told", record["s3"]["bucket"]["name"], record["s3"]["object"]["key"])
+
+
+def exclaims(event, context):
+    return event["Records"][0]["Sns"]["Message"] + "!"
+
+
+pushed = App()
+
+
+@pushed.function(maximum_retry_attempts=0)
+@pushed.sns("placed-orders")
+def bill(event, context):
+    told(event, context)
+
+
+@pushed.s3("photos", prefix="uploads/")
+def thumbnail(event, context):
+    told(event, context)
+
+
+@pushed.function()
+def called(event, context):
+    return event
 """
 
 

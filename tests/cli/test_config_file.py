@@ -15,7 +15,7 @@ WRONG = [
     ("local = true\nprofile = 'x'", "local brings its own endpoint"),
     ("functions = 1", "functions must be tables"),
     ("[functions.a]", '[functions.a] needs handler = "module:attribute"'),
-    ("[functions.a]\nhandler = 'm:a'", "[functions.a] has no queue"),
+    ("[functions.a]\nhandler = 'm:a'", "[functions.a] has no source"),
     ("[functions.a]\nhandler = 'm:a'\ntimout = 5", "'timout' is not known in [functions.a]; did you mean timeout?"),
     ("[functions.a]\nhandler = 'm:a'\ntimeout = 0\n[[functions.a.sqs]]\nqueue = 'q'", "[functions.a]: 1 validation"),
     ("[functions.a]\nhandler = 'm:a'\n[functions.a.sqs]\nqueue = 'q'", "with double brackets"),
@@ -23,6 +23,51 @@ WRONG = [
     ("[functions.a]\nhandler = 'm:a'\n[[functions.a.sqs]]\nqueue = 'q'\nbatchsize = 1", "did you mean batch_size?"),
     ("[functions.a]\nhandler = 'm:a'\n[[functions.a.sqs]]\nqueue = 'q'\nbatch_size = 0", "'batchSize'"),
     ("[functions.a]\nhandler = 'm:a'\n[[functions.a.sqs]]\nqueue = 'q'\ntopics = ['t']", "Kafka only"),
+    ("[functions.a]\nhandler = 'm:a'\n[[functions.a.kinesis]]\nqueue = 'q'", 'needs stream = "NAME"'),
+    ("[functions.a]\nhandler = 'm:a'\n[[functions.a.dynamodb]]\nstream = 'q'", 'needs table = "NAME"'),
+    ("[functions.a]\nhandler = 'm:a'\n[[functions.a.kinesis]]\nstream = 's'", "needs starting_position = "),
+    (
+        "[functions.a]\nhandler = 'm:a'\n[[functions.a.kinesis]]\nstream = 's'\nmaximum_concurrency = 2",
+        "shards x parallelization_factor",
+    ),
+    (
+        "[functions.a]\nhandler = 'm:a'\n[[functions.a.kinesis]]\nstream = 's'\nparallelisation_factor = 2",
+        "did you mean parallelization_factor?",
+    ),
+    (
+        "[functions.a]\nhandler = 'm:a'\n[[functions.a.kinesis]]\nstream = 's'\nstarting_position_timestamp = 'x'",
+        "[[functions.a.kinesis]]: starting_position_timestamp 'x' is no time",
+    ),
+    ("[functions.a]\nhandler = 'm:a'\n[[functions.a.dynamodb]]\ntable = 'a b'", "names no DynamoDB table"),
+    ("http = 5", "http must be a table: [http]"),
+    ("[http]\nprot = 5", "'prot' is not known in [http]; did you mean port?"),
+    ("[http]\nport = '9000'", "[http]: port must be a whole number"),
+    ("[http]\nport = true", "[http]: port must be a whole number"),
+    ("[http]\naccess_keys = 'x'", "[http]: access_keys must be a table"),
+    ("[http]\naccess_keys = {AKID = 5}", '[http]: access_keys must be {ACCESS_KEY_ID = "SECRET"}'),
+    ("[http]\nallow_anonymous = 1", "[http]: allow_anonymous must be true or false"),
+    ("events = 5", "events must be text, not 5"),
+    ("[functions.a]\nhandler = 'm:a'\n[[functions.a.sns]]\nqueue = 'q'", 'needs topic = "NAME"'),
+    ("[functions.a]\nhandler = 'm:a'\n[[functions.a.sns]]\ntopic = 'a b'", "'a b' names no topic"),
+    (
+        "[functions.a]\nhandler = 'm:a'\n[[functions.a.sns]]\ntopic = 't'\nfilter_polcy = {}",
+        "did you mean filter_policy?",
+    ),
+    (
+        "[functions.a]\nhandler = 'm:a'\n[[functions.a.sns]]\ntopic = 't'\nraw_message_delivery = true",
+        "raw delivery does not apply to functions (SNS-59)",
+    ),
+    (
+        "[functions.a]\nhandler = 'm:a'\n[[functions.a.s3]]\nbucket = 'b'\nevents = ['s3:x']",
+        "names no bucket|is no event",
+    ),
+    ("[functions.a]\nhandler = 'm:a'\n[[functions.a.s3]]\nbucket = 'photos'\nevent = []", "did you mean events?"),
+    (
+        "[functions.a]\nhandler = 'm:a'\n[[functions.a.sns]]\ntopic = 't'\nfilter_policy = {a = []}",
+        "[[functions.a.sns]]: Invalid parameter: Attributes Reason: FilterPolicy: Empty arrays are not allowed",
+    ),
+    ("[functions.a]\nhandler = 'm:a'\nmaximum_retry_attempts = 3", "Value '3' at 'maximumRetryAttempts'"),
+    ("[functions.a]\nhandler = 'm:a'\ndead_letter_config = {Arn = 'x'}", 'deadLetterConfig must be {"TargetArn": ARN}'),
     ("[functions.a]\nhandler = 'handlers:app'\n[[functions.a.sqs]]\nqueue = 'q'", "is an App: give it as a TARGET"),
 ]
 
@@ -38,7 +83,17 @@ def test_a_wrong_file_is_one_line_that_names_the_place(
 
     assert ended.code == 2, ended.stderr
     assert len(ended.stderr.splitlines()) == 1
-    assert "eventmap.toml" in ended.stderr and said in ended.stderr
+    assert "eventmap.toml" in ended.stderr and any(each in ended.stderr for each in said.split("|"))
+
+
+def test_a_secret_of_the_file_is_not_shown(folder: Path, write: Callable[[str, str], Path]) -> None:
+    """Not even where its table is wrong."""
+    write("eventmap.toml", "[http]\naccess_keys = {AKID = 'verysecret', OTHER = 5}\n")
+
+    ended = eventmap("serve", "--config", "eventmap.toml", cwd=folder)
+
+    assert ended.code == 2
+    assert "verysecret" not in ended.stderr
 
 
 @pytest.mark.server

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.cli.command import REPOSITORY, environment, eventmap
 
+# {"kind": "sale"}
+KINESIS = {"data": "eyJraW5kIjogInNhbGUifQ==", "partitionKey": "k"}
 PATTERN = '{"body": {"total": [{"numeric": [">", 100]}]}}'
 
 
@@ -34,6 +40,28 @@ def test_pattern_and_event_come_from_files_and_standard_input(folder: Path, writ
     ended = eventmap("match", "@pattern.json", "-", cwd=folder, stdin='{"body": {"total": 101}}')
 
     assert ended.code == 0
+
+
+@pytest.mark.parametrize(
+    ("source", "pattern", "record"),
+    [
+        ("sqs", {"body": {"kind": ["sale"]}}, {"body": '{"kind": "sale"}'}),
+        ("kinesis", {"data": {"kind": ["sale"]}, "partitionKey": ["k"]}, {"kinesis": KINESIS}),
+        ("dynamodb", {"dynamodb": {"Keys": {"id": {"S": ["a"]}}}}, {"dynamodb": {"Keys": {"id": {"S": "a"}}}}),
+    ],
+)
+def test_fil_15_16_17_a_record_is_tried_as_its_mapping_would(
+    source: str, pattern: dict[str, Any], record: dict[str, Any], folder: Path
+) -> None:
+    """FIL-15..17: each source's data is decoded first, and without --source the record is an event like any other."""
+    arguments = (json.dumps(pattern), json.dumps(record))
+
+    as_record = eventmap("match", *arguments, "--source", source, cwd=folder)
+    other = eventmap("match", arguments[0], "{}", "--source", source, "--explain", cwd=folder)
+
+    assert (as_record.code, as_record.stdout) == (0, "match\n")
+    assert other.code == 1
+    assert other.stdout != "no match\n"
 
 
 def test_match_imports_neither_an_event_loop_nor_an_aws_client(folder: Path) -> None:

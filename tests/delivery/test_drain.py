@@ -154,17 +154,20 @@ async def test_sqs_141_draining_twice_or_at_once_is_fine(memory_sqs: MemorySqs) 
 
 
 async def test_sqs_141_deletes_that_are_never_confirmed_do_not_outlast_the_budget(memory_sqs: MemorySqs) -> None:
-    """The queue is unreachable: the handled messages are left, to be delivered again (SQS-140)."""
+    """The queue is unreachable: the handled messages are left, to be delivered again (SQS-140).
+
+    The budget ends well before the ledger gives up by itself, which its random waits put at some 16 s.
+    """
     queue(memory_sqs).put("a", "b")
     faulty = FaultyQueue(memory_sqs, seed=1, resets=1.0, calls={"delete_message_batch"})
 
-    async with working(faulty, Handler(), drain_budget_s=6.0) as running:
-        await anyio.sleep(1)
+    async with working(faulty, Handler(), drain_budget_s=1.0) as running:
+        await anyio.sleep(0.5)
         left, took = await timed_drain(running)
         again, took_again = await timed_drain(running)
 
     assert (left, again) == (2, 0)
-    assert took <= 6.2
+    assert took <= 1.2
     assert took_again <= 0.2
     assert memory_sqs.counts("orders").in_flight == 2
 

@@ -124,3 +124,15 @@ def test_the_example_of_the_documentation_runs(capsys: pytest.CaptureFixture[str
     exec(code, {})
 
     assert printed == capsys.readouterr().out
+
+
+def test_sns_69_a_filter_on_the_body_sees_the_envelope_of_a_topic() -> None:
+    """SNS-69: what was published is text within it, not an object."""
+    envelope = (
+        '{"Type":"Notification","TopicArn":"arn:aws:sns:us-east-1:1:t","MessageId":"m","Message":"{\\"k\\":\\"v\\"}"}'
+    )
+
+    assert SqsFilter(['{"body":{"Type":["Notification"]}}']).passes(record(envelope))
+    assert SqsFilter(['{"body":{"Message":[{"prefix":"{\\"k\\""}]}}']).passes(record(envelope))
+    assert not SqsFilter(['{"body":{"Message":{"k":["v"]}}}']).passes(record(envelope))
+    assert not SqsFilter(['{"body":{"k":["v"]}}']).passes(record(envelope))

@@ -10,7 +10,7 @@ from eventmap.runtime.context import LambdaContext, Place
 
 PLACE = Place(
     "orders",
-    invoked_function_arn="arn:aws:lambda:eu-west-1:123456789012:function:orders",
+    function_arn="arn:aws:lambda:eu-west-1:123456789012:function:orders",
     memory_limit_in_mb="128",
     log_stream_name="2026/11/22/[$LATEST]0123456789abcdef0123456789abcdef",
 )

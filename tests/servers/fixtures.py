@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from .process import Server, ServerDidNotStart, running
-from .recipes import RECIPES
+from .recipes import RECIPES, SQS_SERVERS
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +49,7 @@ def _require_installed(name: str) -> None:
     pytest.skip(f"{name}: {missing}")
 
 
-@pytest.fixture(scope="session", params=[pytest.param(name, marks=pytest.mark.server) for name in RECIPES])
+@pytest.fixture(scope="session", params=[pytest.param(name, marks=pytest.mark.server) for name in SQS_SERVERS])
 def sqs_server(request: pytest.FixtureRequest, start_server: Callable[[str], Server]) -> Server:
     """Each of the four SQS servers in turn."""
     return start_server(request.param)

@@ -32,6 +32,16 @@ install_fauxqs() {
     stamp "$recipe" "$into"
 }
 
+install_kinesalite() {
+    local recipe="$here/kinesalite/package.json" into="$target/kinesalite"
+    mkdir -p "$into"
+    cp "$here/kinesalite/serve.js" "$into/"
+    if installed "$recipe" "$into"; then return; fi
+    cp "$recipe" "$into/"
+    npm install --prefix "$into" --no-package-lock --no-audit --no-fund --loglevel=error
+    stamp "$recipe" "$into"
+}
+
 install_elasticmq() {
     local recipe="$here/elasticmq/pom.xml" into="$target/elasticmq"
     if installed "$recipe" "$into"; then return; fi
@@ -42,10 +52,14 @@ install_elasticmq() {
 }
 
 install_fauxqs
+install_kinesalite
 install_elasticmq
-if [ -f "$repository/tests/event_ruler/install.sh" ]; then
-    bash "$repository/tests/event_ruler/install.sh" "$target"
-fi
+for own in event_ruler kcl; do
+    if [ -f "$repository/tests/$own/install.sh" ]; then
+        bash "$repository/tests/$own/install.sh" "$target"
+    fi
+done
 
-echo "fauxqs    $(node -p "require('$target/fauxqs/node_modules/fauxqs/package.json').version")"
-echo "elasticmq $(basename "$target"/elasticmq/lib/elasticmq-server_3-*.jar .jar | sed 's/.*_3-//')"
+echo "fauxqs     $(node -p "require('$target/fauxqs/node_modules/fauxqs/package.json').version")"
+echo "kinesalite $(node -p "require('$target/kinesalite/node_modules/kinesalite/package.json').version")"
+echo "elasticmq  $(basename "$target"/elasticmq/lib/elasticmq-server_3-*.jar .jar | sed 's/.*_3-//')"

@@ -35,6 +35,7 @@ class Recipe:
     missing: Callable[[], str | None]  #: what is not installed and how to get it; None = ready to start
     command: Callable[[int, Path], list[str]]  #: from a port and an empty folder of its own
     environment: Callable[[int, Path], Mapping[str, str]] = field(default=lambda port, folder: {})
+    question: tuple[str, str] = ("sqs", "list_queues")  #: a service of it, and what that answers once it is up
 
 
 def _python_package(module: str) -> Callable[[], str | None]:
@@ -109,5 +110,14 @@ RECIPES: Final = {
             missing=_installed_by_script("java", "elasticmq/lib"),
             command=_elasticmq_command,
         ),
+        Recipe(
+            name="kinesalite",
+            account_id="000000000000",
+            missing=_installed_by_script("node", "kinesalite/node_modules/kinesalite"),
+            command=lambda port, folder: [_node(), str(INSTALLED / "kinesalite/serve.js"), str(port)],
+            question=("kinesis", "list_streams"),
+        ),
     )
 }
+
+SQS_SERVERS: Final = tuple(name for name, recipe in RECIPES.items() if recipe.question[0] == "sqs")

@@ -17,14 +17,14 @@ from eventmap.errors import InvalidParameterValue
 from eventmap.sources.sqs import md5_of_attributes
 from tests.delivery.scene import REPORTS, Handler, fail_for, numbered, report
 from tests.servers.process import Server
-from tests.servers.recipes import RECIPES
+from tests.servers.recipes import SQS_SERVERS
 
 from .deviations import DEVIATIONS
 from .places import Memory, OnServer, Place, grouped, plain, redrive, working
 
 DEADLINE_S = 25
 MEMORY = pytest.param("memory", marks=pytest.mark.virtual_time)
-SERVERS = [pytest.param(name, marks=pytest.mark.server) for name in RECIPES]
+SERVERS = [pytest.param(name, marks=pytest.mark.server) for name in SQS_SERVERS]
 
 Judge = Callable[..., None]
 

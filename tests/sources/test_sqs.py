@@ -321,6 +321,13 @@ async def test_sqs_68_a_queue_describes_itself() -> None:
     assert with_policy.dead_letter_arn == policy["deadLetterTargetArn"]
 
 
+@pytest.mark.parametrize("attributes", [{}, {"QueueArn": ""}, {"QueueArn": "orders"}])
+async def test_a_queue_that_tells_no_arn_is_refused_with_that_reason(attributes: dict[str, str]) -> None:
+    """Every event names its queue by ARN, so a server that has none cannot be polled from."""
+    with pytest.raises(SourceError, match="queue url tells no ARN"):
+        await describe_queue(Answering(attributes=attributes), "url")
+
+
 async def test_sqs_15_a_missing_queue_is_refused_in_aws_words(memory_sqs: MemorySqs) -> None:
     """SQS-15: AWS' sentence first, then where we looked."""
     with pytest.raises(InvalidParameterValue) as refused:

@@ -22,7 +22,7 @@ Branch = dict[str, tuple[Alternative, ...]]
 
 # Names that turn a `$or` into an ordinary key when they are used as field names inside it (FIL-62): every operator,
 # every numeric comparison, and the ones reserved for later.
-_NOT_IN_OR: Final = OPERATORS | {
+NOT_IN_OR: Final = OPERATORS | {
     "=", "<", "<=", ">", ">=", "regex", "not-wildcard", "not-equals-ignore-case", "date-after", "date-on-or-after",
     "date-before", "date-on-or-before", "in-date-range", "ip-address-in-range", "ip-address-not-in-range",
 }  # fmt: skip
@@ -91,7 +91,7 @@ class _Reader:
             field = ".".join((*path, name))
             if name == "$or" and not self._or_is_a_field:
                 branches = self._read_or(child, path, branches)
-            elif inside_or and name in _NOT_IN_OR:
+            elif inside_or and name in NOT_IN_OR:
                 raise InvalidPattern(f"{name} is Ruler reserved fieldName which cannot be used inside $or.", field)
             elif isinstance(child, Members):
                 branches = self._read_object(child, (*path, name), branches, inside_or=inside_or)

@@ -1,9 +1,12 @@
-"""Whether an address stays on this machine."""
+"""Whose an endpoint is: this machine's, AWS', or someone else's."""
 
 from __future__ import annotations
 
 import ipaddress
+from typing import Final
 from urllib.parse import urlsplit
+
+_AWS_DOMAINS: Final = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".api.amazonwebservices.com.cn")
 
 
 def is_loopback(endpoint_url: str) -> bool:
@@ -15,3 +18,8 @@ def is_loopback(endpoint_url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_aws(endpoint_url: str) -> bool:
+    """Whether the endpoint is one of AWS' own; False for every server that speaks for it."""
+    return (urlsplit(endpoint_url).hostname or "").endswith(_AWS_DOMAINS)

@@ -1,0 +1,36 @@
+"""What was given, fits none of what turned out to be there, and would be ignored: refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eventmap.cli.checks import ONE_PROCESS
+from eventmap.cli.failure import Misuse
+from eventmap.cli.run_options import EVENT_SETTINGS, FAILURE_SETTINGS, RunOptions
+
+if TYPE_CHECKING:
+    from eventmap.cli.plan import Plan
+
+
+def refuse_unused(plan: Plan, options: RunOptions) -> None:
+    """Raises: Misuse."""
+    if not plan.mappings and options.http is None:
+        raise Misuse("nothing to poll: no function is mapped to a source")
+    if options.until_empty and not plan.queues and not plan.pushes:
+        raise Misuse(
+            "--until-empty is for queues, topics and buckets, and none is mapped; a stream is never empty: use "
+            "--until-caught-up"
+        )
+    if not plan.streams and (given := options.given_among(("leases", "state", "failover_seconds"))):
+        raise Misuse(f"{given[0]} is for streams, and none is mapped")
+    if options.until_caught_up and not plan.streams:
+        raise Misuse("--until-caught-up is for streams, and none is mapped; use --until-empty for queues")
+    if not plan.pushes and options.keep_subscriptions:
+        raise Misuse("--keep-subscriptions is for topics and buckets, and none is mapped")
+    if not plan.pushes and options.http is None:
+        if given := options.given_among((*EVENT_SETTINGS, "events")):
+            raise Misuse(f"{given[0]} is for asynchronous events, and nothing accepts any: add --http, --sns or --s3")
+        if not options.has_streams and (given := options.given_among(FAILURE_SETTINGS)):
+            raise Misuse(f"{given[0]} is for streams and asynchronous events, and there are none")
+    if plan.pushes and options.workers > 1:
+        raise Misuse(ONE_PROCESS.format("topics and buckets"))

@@ -1,0 +1,1 @@
+"""Streams: one loop for each shard, strictly in turn, under a lease."""
