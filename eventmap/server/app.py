@@ -14,7 +14,7 @@ from eventmap.server import door
 from eventmap.server.authorization import Authorization
 from eventmap.server.exchange import ClientGone, Exchange
 from eventmap.server.invoke import InvokeApi
-from eventmap.server.ports import InvokableFunction, Receiver
+from eventmap.server.ports import Api, ApiRequest, InvokableFunction, Receiver
 from eventmap.server.settings import ServerSettings
 from eventmap.server.statistics import ServerStatistics
 
@@ -34,7 +34,8 @@ def _no_problems() -> Sequence[str]:
 
 
 class ServerApp:
-    """One ASGI application. `functions` are by name, `receivers` by decoded path, such as `/sns/orders`.
+    """One ASGI application. `functions` are by name, and may change while it serves; `receivers` are by decoded path,
+    such as `/sns/orders`; `apis` are asked in their order, after Invoke.
 
     `problems` is asked by `/healthz`: a line for each thing that stands still, none = all is well.
     """
@@ -46,11 +47,13 @@ class ServerApp:
         settings: ServerSettings,
         statistics: ServerStatistics,
         *,
+        apis: Sequence[Api] = (),
         problems: Callable[[], Sequence[str]] = _no_problems,
     ) -> None:
         self._receivers = dict(receivers)
         self._settings = settings
         self._statistics = statistics
+        self._apis = tuple(apis)
         self._problems = problems
         self._authorization = Authorization(settings.access_keys)
         self._invoke = InvokeApi(functions, settings, statistics)
@@ -89,6 +92,11 @@ class ServerApp:
                 else:
                     await _refuse_method(exchange, "POST")
                 return
+        text = exchange.raw_path
+        for api in self._apis:
+            if api.takes(scope["method"], text, exchange.headers):
+                await self._serve(api, exchange)
+                return
         if path in (_PING, _HEALTH):
             await self._tell(path, exchange)
         elif (receiver := self._receivers.get(scope["path"])) is not None:
@@ -105,6 +113,23 @@ class ServerApp:
             await exchange.answer(503, "".join(f"{line}\n" for line in problems).encode(), _TEXT)
         else:
             await exchange.answer(200, b"ok\n", _TEXT)
+
+    async def _serve(self, api: Api, exchange: Exchange) -> None:
+        limit_bytes = api.body_limit_bytes
+        body = await exchange.read_body(limit_bytes, invoke_errors.too_large(limit_bytes, "api"))
+        refusal = body if isinstance(body, Refusal) else self._authorization.check(exchange, body, api.signing_name)
+        if refusal is not None:
+            await exchange.refuse(refusal)
+            return
+        assert isinstance(body, bytes)
+        answer = await api.serve(
+            ApiRequest(exchange.method, exchange.raw_path, exchange.query, exchange.headers, body, exchange.request_id)
+        )
+        if answer.status < 400:
+            self._statistics.api_calls += 1
+        else:
+            self._statistics.api_calls_refused += 1
+        await exchange.answer(answer.status, answer.body, answer.headers)
 
     async def _push(self, receiver: Receiver, exchange: Exchange) -> None:
         if exchange.method != "POST":

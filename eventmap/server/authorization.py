@@ -18,9 +18,9 @@ class Authorization:
     def __init__(self, access_keys: Mapping[str, str]) -> None:
         self._access_keys = dict(access_keys)
 
-    def check(self, exchange: Exchange, body: bytes) -> Refusal | None:
-        """None = the caller may; the whole `body` is part of what was signed."""
+    def check(self, exchange: Exchange, body: bytes, service: str = SERVICE) -> Refusal | None:
+        """None = the caller may; the whole `body`, and `service`, are part of what was signed."""
         if not self._access_keys:
             return None
         request = SignedRequest(exchange.method, exchange.raw_path, exchange.query, exchange.header_lines, body)
-        return verify(request, self._access_keys, service=SERVICE, now=utc_now())
+        return verify(request, self._access_keys, service=service, now=utc_now())

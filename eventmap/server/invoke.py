@@ -34,7 +34,7 @@ class InvokeApi:
     def __init__(
         self, functions: Mapping[str, InvokableFunction], settings: ServerSettings, statistics: ServerStatistics
     ) -> None:
-        self._functions = dict(functions)
+        self._functions = functions  # not copied: functions come and go
         self._settings = settings
         self._statistics = statistics
         self._authorization = Authorization(settings.access_keys)

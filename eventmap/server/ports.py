@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from eventmap.model import Event, JsonObject, Response
 from eventmap.queued_event import Accept
@@ -59,3 +60,42 @@ class Receiver(Protocol):
 
         Never raises: what goes wrong inside is a status.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class ApiRequest:
+    """One call of an API of AWS', read whole and from somebody who may call."""
+
+    method: str
+    path: str  #: percent-encoded, as it came
+    query: str
+    headers: Mapping[str, str]  #: names in lower case
+    body: bytes
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiAnswer:
+    """`body` b"" = none; `headers` besides those of every answer, the content type among them."""
+
+    status: int
+    body: bytes
+    headers: Sequence[tuple[bytes, bytes]] = ((b"content-type", b"application/json"),)
+
+
+class Api(Protocol):
+    """An API of AWS' beside Invoke: of mappings and functions, of event buses."""
+
+    @property
+    def signing_name(self) -> Literal["lambda", "events"]:
+        """The service that callers sign for."""
+
+    @property
+    def body_limit_bytes(self) -> int:
+        """The largest request it takes."""
+
+    def takes(self, method: str, path: str, headers: Mapping[str, str]) -> bool:
+        """Whether a request is one of its own, known operation or not; asked before the body is read."""
+
+    async def serve(self, request: ApiRequest) -> ApiAnswer:
+        """Answer it. Never raises: what goes wrong inside is an answer."""

@@ -15,4 +15,6 @@ class ServerStatistics:
     accepted: int = 0  #: asynchronous ones, answered with 202
     pushes: int = 0  #: requests a receiver took
     pushes_refused: int = 0  #: requests a receiver answered with 4xx or 5xx
+    api_calls: int = 0  #: of the APIs of mappings, functions and buses, answered with 2xx
+    api_calls_refused: int = 0  #: of those, answered with 4xx or 5xx
     refused: Counter[str] = field(default_factory=Counter)  #: all others, by why

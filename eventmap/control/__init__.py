@@ -1,0 +1,1 @@
+"""The APIs by which other tools change what a service runs: its mappings and its functions."""

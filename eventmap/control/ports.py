@@ -1,0 +1,59 @@
+"""What the APIs of mappings and functions ask of the service they change."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from eventmap.function import Function
+from eventmap.mapping import EventSourceMapping
+from eventmap.stream_mapping import StreamMapping
+
+PolledMapping = EventSourceMapping | StreamMapping
+
+
+class Pollers(Protocol):
+    """The pollers of a service, each by a key of the caller's choice (a mapping's UUID)."""
+
+    async def resolve(self, mapping: PolledMapping) -> str:
+        """The ARN of its source, after every check against the source and the function that a start would make.
+
+        Nothing is started. Raises: ConfigurationError (QueueNotFound and the like are SourceError).
+        """
+
+    async def start(self, key: str, mapping: PolledMapping) -> None:
+        """Poll; returns once it does. The mapping's function is running already, `enabled` is not looked at.
+
+        Raises: as `resolve`, and StateError; nothing is polled then.
+        """
+
+    async def stop(self, key: str) -> None:
+        """Receive nothing more, let what was received end, keep checkpoints. Returns when all that is done.
+
+        An unknown key is fine.
+        """
+
+    async def forget(self, key: str) -> None:
+        """`stop`, and drop what is remembered of a stream's shards: a mapping made anew begins at its position."""
+
+    def last_processing_result(self, key: str) -> str:
+        """In AWS' words (API-62): `No records processed`, `OK`, `PROBLEM: …`; also of one that was stopped."""
+
+
+class Functions(Protocol):
+    """The functions of a service, by name."""
+
+    def arn(self, name: str) -> str:
+        """Unqualified. Raises: KeyError if it does not run."""
+
+    def arn_of_absent(self, name: str) -> str:
+        """The ARN a function of that name has or would have here."""
+
+    async def start(self, function: Function) -> None:
+        """Let it be invoked, by the Invoke API too. Raises: ConfigurationError, SourceError, StateError."""
+
+    async def replace(self, function: Function) -> None:
+        """New code or configuration for the function of that name: invocations under way end on the old one, later
+        ones run on the new. Raises: as `start`; the old one runs on then."""
+
+    async def stop(self, name: str) -> None:
+        """Invocations under way end, events accepted but not ended are dropped, the name is free. Unknown = fine."""
