@@ -32,8 +32,11 @@ class Pollers(Protocol):
         An unknown key is fine.
         """
 
-    async def forget(self, key: str) -> None:
-        """`stop`, and drop what is remembered of a stream's shards: a mapping made anew begins at its position."""
+    async def forget(self, key: str, mapping: PolledMapping) -> None:
+        """`stop`, and drop what is remembered of a stream's shards: a mapping made anew begins at its position.
+
+        Fine for one that was never started. Raises: SourceError, StateError; the checkpoints may be there still then.
+        """
 
     def last_processing_result(self, key: str) -> str:
         """In AWS' words (API-62): `No records processed`, `OK`, `PROBLEM: …`; also of one that was stopped."""
@@ -56,4 +59,5 @@ class Functions(Protocol):
         ones run on the new. Raises: as `start`; the old one runs on then."""
 
     async def stop(self, name: str) -> None:
-        """Invocations under way end, events accepted but not ended are dropped, the name is free. Unknown = fine."""
+        """Invocations under way end, and the name is free; events accepted but not ended stay owed: a function made
+        anew under that name gets them. Unknown = fine."""
