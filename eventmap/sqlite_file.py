@@ -31,6 +31,8 @@ class FileKind:
     """FULL = a commit is on the disk when it returns; NORMAL = it survives the end of the process, but the last ones
     before a power failure may be lost."""
 
+    for_a_fleet: str = ""  #: what else one does whose workers would share a file, such as `share a queue with …`
+
 
 _ADVICE: Final = {
     "SQLITE_NOTADB": "is not a SQLite database: name another file with {option}",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from eventmap.function import Function
 from eventmap.mapping import EventSourceMapping
+from eventmap.model import JsonObject
 from eventmap.stream_mapping import StreamMapping
 
 PolledMapping = EventSourceMapping | StreamMapping
@@ -61,3 +63,17 @@ class Functions(Protocol):
     async def stop(self, name: str) -> None:
         """Invocations under way end, and the name is free; events accepted but not ended stay owed: a function made
         anew under that name gets them. Unknown = fine."""
+
+
+class ControlStore(Protocol):
+    """Where the control APIs keep what they were told: JSON documents by kind and key; opened and closed by the service.
+
+    Raises: StateError; TransientSourceError if it could not be written just now. A call cut short may take effect.
+    """
+
+    async def read(self, kind: str) -> dict[str, JsonObject]:
+        """The documents of one kind, such as `mapping`, by key."""
+
+    async def write(self, changes: Mapping[tuple[str, str], JsonObject | None]) -> None:
+        """By (kind, key): a document to be kept in place of the one there, None = none any more. All of them or none;
+        durable when it returns."""

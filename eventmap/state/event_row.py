@@ -71,6 +71,7 @@ EVENT_FILE: Final = FileKind(
         "CREATE INDEX ends_by_age ON ends (kept_until)",
     ),
     synchronous="FULL",
+    for_a_fleet="share a queue with --events sqs:QUEUE",
 )
 
 _INSERT_EVENT: Final = """

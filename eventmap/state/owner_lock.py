@@ -42,9 +42,10 @@ class OwnerLock:
         except OSError as error:
             owner = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
             os.close(descriptor)
+            other = f", or let a fleet {kind.for_a_fleet}" if kind.for_a_fleet else ""
             raise StateError(
-                f"{kind.noun} {self._file} is in use by process {owner or 'unknown'}: stop it, give this one a file of "
-                f"its own with {kind.option} PATH, or let a fleet share a queue with {kind.option} sqs:QUEUE"
+                f"{kind.noun} {self._file} is in use by process {owner or 'unknown'}: stop it, or give this one a file "
+                f"of its own with {kind.option} PATH{other}"
             ) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
