@@ -172,6 +172,7 @@ class Delivery:
     def _tell(self, batch: Batch, outcome: Outcome, settlement: Settlement, duration_s: float) -> None:
         if isinstance(outcome, Succeeded):
             self._slots.speed_up()
+            self._statistics.last_failed = False
         else:
             self._count_failures(outcome, settlement)
         if self._log.isEnabledFor(logging.INFO):
@@ -191,6 +192,7 @@ class Delivery:
         if not self._mapping.reports_item_failures:
             self._slots.slow_down()  # with partial responses failures do not (SQS-55, SQS-102)
         self._statistics.failed_invocations += 1
+        self._statistics.last_failed = True
         for record, _ in settlement.retry:
             if self._dead_lettered(record):
                 self._statistics.dead_lettered += 1

@@ -53,6 +53,11 @@ class DirectInvocation:
         self._log = log
         self._busy = Refused(busy_reason(function))
 
+    def replace(self, function: Function) -> None:
+        """The function has another configuration from now on."""
+        self.aliases = tuple(function.aliases)
+        self._busy = Refused(busy_reason(function))
+
     async def invoke(
         self,
         event: Event,

@@ -34,6 +34,11 @@ class FunctionSlots:
         self._shares.append(share)
         return share
 
+    def resize(self, limit: int) -> None:
+        """Another limit from now on; what is held above a lower one is given back as it ends."""
+        self._limit = limit
+        self._grant()
+
     def _free_for(self, share: MappingSlots) -> int:
         free = self._limit - self._held
         if len(self._shares) > 1:
@@ -94,6 +99,11 @@ class MappingSlots:
         """How many slots this mapping can hold at most."""
         limit = self._function._limit
         return limit if self._maximum is None else min(limit, self._maximum)
+
+    def leave(self) -> None:
+        """This mapping is over: nothing of its is held, and it asks for nothing any more. Twice is fine."""
+        if self in self._function._shares:
+            self._function._shares.remove(self)
 
     async def reserve(self, upto: int, *, urgent: bool = False) -> Reservation:
         """Wait until a slot is free, then hold as many as are, 1..`upto`. `urgent`: messages are already in hand."""

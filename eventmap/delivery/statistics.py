@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Statistics:
-    """Counters of one mapping since it started; they only grow, except `in_flight` and `running`."""
+    """Counters of one mapping since it started; they only grow, except `in_flight`, `running`, `last_failed`."""
 
     receives: int = 0  #: calls that were answered
     empty_receives: int = 0
@@ -18,6 +18,7 @@ class Statistics:
     in_flight: int = 0  #: messages received and not yet settled, now
     invocations: int = 0
     failed_invocations: int = 0
+    last_failed: bool = False  #: whether the last of them that ended had failed; one refused before it ran is none
     done: int = 0  #: messages whose deletion the queue has confirmed
     retried: int = 0  #: message attempts that failed and will come back
     dead_lettered: int = 0  #: messages the queue moves to its dead-letter queue instead of returning them again

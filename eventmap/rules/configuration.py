@@ -91,6 +91,13 @@ def created_stream(mapping: StreamMapping, stream_arn: str, function_name: str, 
     }
 
 
+def processing_result(invocations: int, *, last_failed: bool) -> str:
+    """LastProcessingResult of a poller that has invoked its function so often (API-62)."""
+    if not invocations:
+        return "No records processed"
+    return "PROBLEM: Function call failed" if last_failed else "OK"
+
+
 def _lambda_arn(source_arn: str, kind: str, name: str) -> str:
     """Of something that lives where the source does."""
     _, partition, _, region, account, _ = source_arn.split(":", 5)

@@ -62,10 +62,7 @@ class FunctionRuntime:
         self._extra_environment = dict(extra_environment or {})
         self._init_timeout_s = init_timeout_s
         self._arn = f"arn:{partition(region)}:lambda:{region}:{account_id}:function:{function.function_name}"
-        handler = function.handler
-        self._target = ""
-        if function.isolation == "process":
-            self._target = handler if isinstance(handler, str) else target_of(handler)
+        self._target = _target(function)
         self._pool = Pool(
             function.concurrency,
             self._create_environment,
@@ -73,6 +70,7 @@ class FunctionRuntime:
             maximum_lifetime_s=function.maximum_lifetime_s,
         )
         self._someone_is_idle = anyio.Event()
+        self._released = anyio.Event()
 
     @property
     def arn(self) -> str:
@@ -160,6 +158,28 @@ class FunctionRuntime:
         for environment in self._pool.retire_all():
             self._tasks.start_soon(environment.shut_down)
 
+    def replace(self, function: Function) -> None:
+        """Run later invocations on another code or configuration of the function; those running end on the old one.
+
+        Raises: ConfigurationError as at the beginning; the old one runs on then.
+        """
+        target = _target(function)
+        self._function = function
+        self._target = target
+        retired = self._pool.replace(
+            function.concurrency,
+            idle_timeout_s=function.idle_timeout_s,
+            maximum_lifetime_s=function.maximum_lifetime_s,
+        )
+        for environment in retired:
+            self._tasks.start_soon(environment.shut_down)
+
+    async def idle(self) -> None:
+        """Wait until no invocation runs; handlers stuck in their threads still count."""
+        while self._pool.is_busy:
+            self._released = anyio.Event()
+            await self._released.wait()
+
     async def _run(self, environment: ExecutionEnvironment, invocation: Invocation) -> Completed:
         name, request_id = self._function.function_name, invocation.request_id
         if self._log.enabled:
@@ -209,6 +229,8 @@ class FunctionRuntime:
             self._tasks.start_soon(environment.shut_down)
         elif not self._someone_is_idle.is_set():
             self._someone_is_idle.set()
+        if not self._released.is_set():
+            self._released.set()
 
     async def _sweep(self) -> None:
         while True:
@@ -241,6 +263,13 @@ class FunctionRuntime:
         )
         spawn = functools.partial(ChildProcess, self._target, variables, function.function_name, self._log)
         return ProcessEnvironment(Sandbox(function, spawn, self._log, self._init_timeout_s))
+
+
+def _target(function: Function) -> str:
+    """Where another process finds the handler; "" = none is asked to. Raises: ConfigurationError."""
+    if function.isolation == "inline":
+        return ""
+    return function.handler if isinstance(function.handler, str) else target_of(function.handler)
 
 
 def new_request_id() -> str:

@@ -39,6 +39,10 @@ class Pool:
     def has_idle(self) -> bool:
         return bool(self._idle)
 
+    @property
+    def is_busy(self) -> bool:
+        return bool(self._busy)
+
     def take(self) -> tuple[ExecutionEnvironment | None, list[ExecutionEnvironment]]:
         """The environment to use, None if all are busy; and those found dead on the way, which left the pool."""
         if len(self._busy) >= self._limit:
@@ -80,6 +84,16 @@ class Pool:
         self._idle = []
         self._retired = set(self._busy)
         return gone
+
+    def replace(self, limit: int, *, idle_timeout_s: float, maximum_lifetime_s: float) -> list[ExecutionEnvironment]:
+        """Go on with other bounds and none of today's environments; returns what `retire_all` does.
+
+        A lower limit holds at once: environments that are busy still count.
+        """
+        self._limit = limit
+        self._idle_timeout_s = idle_timeout_s
+        self._maximum_lifetime_s = maximum_lifetime_s
+        return self.retire_all()
 
     def close(self) -> list[ExecutionEnvironment]:
         """All environments, busy ones too; the pool starts none afterwards."""

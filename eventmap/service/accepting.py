@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
 
 from eventmap.delivery.loop import MappingLoop
 from eventmap.delivery.stream.loop import StreamLoop
 from eventmap.function import Function
 from eventmap.runtime.tail import TailedLog
-from eventmap.service.asynchronous import Here, open_asynchronous
+from eventmap.service.asynchronous import AsynchronousQueues, Here
 from eventmap.service.buckets import PreparedBucket, prepare_bucket
 from eventmap.service.connections import Connections
 from eventmap.service.declared import declared_function
+from eventmap.service.functions import LiveFunctions
 from eventmap.service.http import HttpServer
+from eventmap.service.parts import Part
 from eventmap.service.pushes import Pushes
 from eventmap.service.settings import Settings
+from eventmap.service.streams import StreamPreparation
 from eventmap.service.topics import PreparedTopic, prepare_topic
 from eventmap.subscription import S3Notification, SnsSubscription
+
+if TYPE_CHECKING:
+    from eventmap.server.ports import Api
 
 PreparedPush = PreparedTopic | PreparedBucket
 
@@ -54,6 +61,7 @@ async def open_pushes(
     here: Here,
     sources: Sequence[PreparedPush],
     server: HttpServer | None,
+    streams: StreamPreparation,
     stack: AsyncExitStack,
     *,
     loops: Sequence[MappingLoop | StreamLoop],
@@ -61,5 +69,12 @@ async def open_pushes(
 ) -> Pushes:
     """See `Pushes`; `here.settings.log` is a TailedLog. Raises: ConfigurationError, SourceError, StateError."""
     assert isinstance(here.settings.log, TailedLog)
-    queues = await open_asynchronous(here, stack)
-    return Pushes(here, queues, sources, server, here.settings.log, loops=loops, stop_budget_s=stop_budget_s)
+    queues = AsynchronousQueues(here, stack)
+    await queues.prepare()
+    for function in here.functions.values():
+        await queues.open(function)
+    functions = LiveFunctions(here, queues, here.settings.log, stop_budget_s)
+    parts: list[Part] = []
+    apis: list[Api] = []
+    await queues.tell_orphans()
+    return Pushes(here, functions, sources, server, parts=parts, apis=apis, loops=loops, stop_budget_s=stop_budget_s)

@@ -9,14 +9,11 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from eventmap.delivery.direct import DirectInvocation
 from eventmap.errors import ConfigurationError
-from eventmap.service.asynchronous import Here, Queue
 from eventmap.service.settings import HttpSettings
 
 if TYPE_CHECKING:
-    from eventmap.runtime.tail import TailedLog
-    from eventmap.server.ports import Receiver
+    from eventmap.server.ports import Api, InvokableFunction, Receiver
     from eventmap.server.statistics import ServerStatistics
 
 
@@ -60,26 +57,23 @@ class HttpServer:
     @asynccontextmanager
     async def serving(
         self,
-        here: Here,
-        queues: Mapping[str, Queue],
-        log: TailedLog,
+        functions: Mapping[str, InvokableFunction],
         receivers: Mapping[str, Receiver],
-        troubles: Callable[[], Sequence[str]],
+        apis: Sequence[Api],
+        place: tuple[str, str],
         *,
+        problems: Callable[[], Sequence[str]],
         stop_budget_s: float,
     ) -> AsyncIterator[None]:
-        """Answer for the length of the block; requests under way at its end have `stop_budget_s` to be answered."""
+        """Answer for the length of the block; requests under way at its end have `stop_budget_s` to be answered.
+
+        `place` is (region, account id) of functions that do not exist.
+        """
         from eventmap.server.app import ServerApp
         from eventmap.server.serving import serving
         from eventmap.server.settings import ServerSettings
 
-        functions = {}
-        for function in here.functions:
-            name = function.function_name
-            functions[name] = DirectInvocation(
-                function, here.runtimes[name], slots=here.slots[name].share(), log=log, accept=queues[name].accept
-            )
-        region, account_id = next(iter(here.runtimes.values())).arn.split(":")[3:5]
+        region, account_id = place
         public = urlsplit(self._settings.public_url or "").hostname
         settings = ServerSettings(
             access_keys=self._settings.access_keys,
@@ -87,7 +81,7 @@ class HttpServer:
             region=region,
             account_id=account_id,
         )
-        app = ServerApp(functions, receivers, settings, self.statistics, problems=troubles)
+        app = ServerApp(functions, receivers, settings, self.statistics, apis=apis, problems=problems)
         async with serving(
             app, self._listener, limits=settings.limits, statistics=self.statistics, stop_budget_s=stop_budget_s
         ):

@@ -1,15 +1,17 @@
-"""Pushes: a service's server, its asynchronous queues, and what topics and buckets deliver to it.
+"""Pushes: a service's server, and what topics, buckets and its other parts bring to its asynchronous queues.
 
-          ┌─ server: Invoke API, receivers ─┐
-sources ──┤                                 ├──▶ asynchronous queues ──▶ functions
-          └─ intakes: queues of our own ────┘
+          ┌─ server: Invoke and other APIs, receivers ─┐
+sources ──┤                                            ├──▶ asynchronous queues ──▶ functions
+          └─ intakes: queues of our own ───────────────┤
+parts: clockwork, event buses ─────────────────────────┘
 
 run ──▶ serving ──connect──▶ subscribed ──disconnect──▶ unsubscribed, what had arrived is taken ──drain──▶ ended
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import anyio
 from anyio.abc import TaskGroup, TaskStatus
@@ -21,14 +23,18 @@ from eventmap.delivery.stream.loop import StreamLoop
 from eventmap.errors import SourceError, StateError
 from eventmap.receivers.s3 import S3Receiver, S3Statistics
 from eventmap.receivers.sns import SnsReceiver, SnsStatistics
-from eventmap.runtime.tail import TailedLog
-from eventmap.service.asynchronous import Here, Queue
+from eventmap.service.asynchronous import Here
 from eventmap.service.buckets import PreparedBucket
 from eventmap.service.buckets import receivers_of as bucket_receivers
+from eventmap.service.functions import LiveFunctions
 from eventmap.service.http import HttpServer
 from eventmap.service.intake import RunningIntake
+from eventmap.service.parts import Part
 from eventmap.service.topics import PreparedTopic
 from eventmap.service.topics import receivers_of as topic_receivers
+
+if TYPE_CHECKING:
+    from eventmap.server.ports import Api
 
 _LOOK_AGAIN_S = 0.25
 _EMPTY_LOOKS = 2  # in a row: a queue's own figures are approximate
@@ -43,25 +49,27 @@ class Pushes:
     def __init__(
         self,
         here: Here,
-        queues: Mapping[str, Queue],
+        functions: LiveFunctions,
         sources: Sequence[PreparedTopic | PreparedBucket],
         server: HttpServer | None,
-        log: TailedLog,
         *,
+        parts: Sequence[Part],
+        apis: Sequence[Api],
         loops: Sequence[MappingLoop | StreamLoop],
         stop_budget_s: float,
     ) -> None:
-        """`loops` are the service's own, whose troubles the server tells of. `stop_budget_s` is for requests that are
-        being answered when the server stops.
+        """`loops` are the service's own, whose troubles the server tells of; it serves `apis` beside Invoke.
+        `stop_budget_s` is for requests that are being answered when the server stops.
         """
         self.server: HttpServer | None = server
         self.endpoints: dict[str, SnsStatistics | S3Statistics] = {}
         """The live counters of each receiver, by its path; {} without a server."""
 
         self._here = here
-        self._queues = dict(queues)
+        self._functions = functions
+        self._parts = tuple(parts)
+        self._apis = tuple(apis)
         self._sources = tuple(sources)
-        self._log_lines = log
         self._intakes: list[RunningIntake] = []
         self._connected: list[PreparedTopic | PreparedBucket] = []
         self._tasks: TaskGroup | None = None
@@ -72,7 +80,7 @@ class Pushes:
     @property
     def statistics(self) -> dict[str, AsynchronousStatistics]:
         """The live counters of each function's asynchronous queue."""
-        return {name: queue.statistics for name, queue in self._queues.items()}
+        return self._functions.statistics
 
     @property
     def arrows(self) -> tuple[tuple[str, str, str], ...]:
@@ -84,17 +92,18 @@ class Pushes:
         named = [
             *((f"mapping of {loop.mapping.event_source_arn}", loop.trouble) for loop in self._loops),
             *((f"deliveries by {each.queue.arn}", each.loop.trouble) for each in self._intakes),
-            *((f"events of {name}", queue.trouble) for name, queue in self._queues.items()),
         ]
-        return [f"{what}: {trouble}" for what, trouble in named if trouble is not None]
+        troubles = [f"{what}: {trouble}" for what, trouble in named if trouble is not None]
+        return [*troubles, *self._functions.troubles(), *(line for part in self._parts for line in part.troubles())]
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Work until `drain` has ended; whoever is cancelled around it drains first."""
         with anyio.CancelScope(shield=True):
             async with anyio.create_task_group() as tasks:
                 self._tasks = tasks
-                for queue in self._queues.values():
-                    tasks.start_soon(queue.run)
+                await tasks.start(self._functions.run)
+                for part in self._parts:
+                    await tasks.start(part.run)
                 if self.server is not None:
                     await tasks.start(self._serve, self.server)
                 task_status.started()
@@ -103,7 +112,7 @@ class Pushes:
         """Let every topic and bucket deliver here. Raises: ConfigurationError, SourceError."""
         for source in self._sources:
             self._connected.append(source)  # before: what fails half-way is taken back, too
-            accept = self._queues[source.function_name].accept
+            accept = self._functions.queues[source.function_name].accept
             if isinstance(source, PreparedTopic):
                 over_queue = self._here.settings.pushes_over == "queue"
                 intake = await source.connect(self.server, accept, over_queue=over_queue)
@@ -148,15 +157,15 @@ class Pushes:
         self._closing.set()
         left: list[int] = []
 
-        async def drain(one: RunningIntake | Queue) -> None:
-            left.append(await (one.loop if isinstance(one, RunningIntake) else one).drain(budget_s))
+        async def drain(intake: RunningIntake) -> None:
+            left.append(await intake.loop.drain(budget_s))
 
         async with anyio.create_task_group() as draining:
             for intake in self._intakes:
                 draining.start_soon(drain, intake)
-        async with anyio.create_task_group() as draining:
-            for queue in self._queues.values():
-                draining.start_soon(drain, queue)
+        for part in reversed(self._parts):
+            left.append(await part.drain(budget_s))
+        left.append(await self._functions.drain(budget_s))
         await self._remove_queues()
         return sum(left)
 
@@ -174,7 +183,7 @@ class Pushes:
         try:
             if not all([await each.is_empty() for each in self._intakes]):
                 return False
-            return not any([await each.owed() for each in self._queues.values()])
+            return not await self._functions.owed()
         except (SourceError, StateError) as error:
             _log.warning(telemetry.EVENTS_UNREACHABLE, error=str(error))
             return False
@@ -183,12 +192,18 @@ class Pushes:
         topics = [each for each in self._sources if isinstance(each, PreparedTopic)]
         buckets = [each for each in self._sources if isinstance(each, PreparedBucket)]
         receivers: dict[str, SnsReceiver | S3Receiver] = {
-            **topic_receivers(topics, self._queues, server),
-            **bucket_receivers(buckets, self._queues),
+            **topic_receivers(topics, self._functions.queues, server),
+            **bucket_receivers(buckets, self._functions.queues),
         }
         self.endpoints = {path: receiver.statistics for path, receiver in receivers.items()}
+        place = (self._here.region, self._here.account_id)
         async with server.serving(
-            self._here, self._queues, self._log_lines, receivers, self.troubles, stop_budget_s=self._stop_budget_s
+            self._functions.invokable,
+            receivers,
+            self._apis,
+            place,
+            problems=self.troubles,
+            stop_budget_s=self._stop_budget_s,
         ):
             task_status.started()
             await self._closing.wait()

@@ -93,7 +93,10 @@ async def _open(
 
         server = accepting.open_server(settings, stack)
     polled = [each for each in mappings if isinstance(each, EventSourceMapping | StreamMapping) and each.enabled]
-    prepared = await _prepare(by_name, polled, settings, connections, stack)
+    streams = StreamPreparation(
+        settings, connections, stack, [mapping for mapping in polled if isinstance(mapping, StreamMapping)]
+    )
+    prepared = await _prepare(by_name, polled, connections, streams)
     if takes_events:
         sources = await accepting.prepare_sources(by_name, declared, connections)
         settings = replace(settings, log=accepting.TailedLog(settings.log))
@@ -102,9 +105,10 @@ async def _open(
     polling = [each.running(runtimes[each.function.function_name], slots) for each in prepared]
     pushes: Pushes | None = None
     if takes_events:
-        here = accepting.Here(functions, runtimes, slots, settings, connections)
+        region, account = _home(runtimes, settings)
+        here = accepting.Here(dict(by_name), runtimes, slots, settings, connections, region, account)
         loops = [each.loop for each in polling]
-        pushes = await accepting.open_pushes(here, sources, server, stack, loops=loops, stop_budget_s=budget_s)
+        pushes = await accepting.open_pushes(here, sources, server, streams, stack, loops=loops, stop_budget_s=budget_s)
     return Running(polling, runtimes, budget_s, pushes), pushes
 
 
@@ -131,13 +135,9 @@ async def _open_runtimes(
 async def _prepare(
     functions: Mapping[str, Function],
     mappings: Sequence[EventSourceMapping | StreamMapping],
-    settings: Settings,
     connections: Connections,
-    stack: AsyncExitStack,
+    streams: StreamPreparation,
 ) -> list[Prepared]:
-    streams = StreamPreparation(
-        settings, connections, stack, [mapping for mapping in mappings if isinstance(mapping, StreamMapping)]
-    )
     prepared: list[Prepared] = []
     for mapping in mappings:
         function = declared_function(functions, mapping.function_name, mapping.event_source_arn)
@@ -178,4 +178,16 @@ def _place(function: Function, prepared: Sequence[Prepared | PreparedPush], sett
         region, account = each.arn.split(":")[3:5]
         if name == function.function_name and region and account:
             return region, account
+    return _elsewhere(settings)
+
+
+def _home(runtimes: Mapping[str, FunctionRuntime], settings: Settings) -> tuple[str, str]:
+    """(region, account) of functions that come while the service runs: the first one's, or the region asked for."""
+    for runtime in runtimes.values():
+        region, account = runtime.arn.split(":")[3:5]
+        return region, account
+    return _elsewhere(settings)
+
+
+def _elsewhere(settings: Settings) -> tuple[str, str]:
     return settings.aws.region or os.environ.get("AWS_REGION") or _ANY_REGION, _ANY_ACCOUNT

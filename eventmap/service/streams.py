@@ -7,6 +7,7 @@ import os
 import random
 import socket
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from eventmap import telemetry
 from eventmap.aws.arn import StreamReference, parse_stream
 from eventmap.aws.on_failure import open_destination
 from eventmap.clock import utc_now, wall_time_s
-from eventmap.delivery.slots import FunctionSlots
+from eventmap.delivery.slots import FunctionSlots, MappingSlots
 from eventmap.delivery.stream.loop import Application, StreamLoop
 from eventmap.delivery.stream.ports import LeaseStore, OnFailure
 from eventmap.errors import ConfigurationError, InvalidParameterValue
@@ -70,18 +71,19 @@ class PreparedStream:
         return configuration.stream_already_exists(self.arn, self.function.function_name)
 
     def running(self, runtime: FunctionRuntime, slots: Mapping[str, FunctionSlots]) -> RunningStream:
+        share = slots[self.function.function_name].share()
         loop = StreamLoop(
             self.mapping,
             self.application,
             runtime.invoke,
             function_arn=runtime.arn,
-            slots=slots[self.function.function_name].share(),
+            slots=share,
             passes=self.filters.passes if self.mapping.patterns else None,
             on_failure=self.on_failure,
             retention_s=self.retention_s,
             dice=self.dice,
         )
-        return RunningStream(loop, self.stream, self.function)
+        return RunningStream(loop, self.stream, self.function, share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class RunningStream:
     loop: StreamLoop
     stream: Description
     function: Function
+    slots: MappingSlots  #: its share of the function's
 
     @property
     def arn(self) -> str:
@@ -122,19 +125,14 @@ class StreamPreparation:
         started_at = f"{round(wall_time_s() * 1000):x}-{random.getrandbits(32):08x}"
         self._worker = f"{socket.gethostname()}-{os.getpid()}-{started_at}"
         self._dice = random.Random(started_at)
+        self._opened: Counter[str] = Counter()  # applications, by their name
         self._sources: dict[str, Source] = {}
+        self._files: dict[str, SqliteLeases] = {}
         self._scratch: Path | None = None
 
     async def prepare(self, mapping: StreamMapping, function: Function) -> PreparedStream:
         """Raises: ConfigurationError, SourceError, StateError."""
-        at = mapping.starting_position_timestamp
-        if at is not None and at > wall_time_s():
-            raise InvalidParameterValue(f"startingPositionTimestamp {at} is in the future (STR-04)")
-        filters = filter_for(
-            mapping.event_source,
-            [text if isinstance(text, str) else json.dumps(text) for text in mapping.patterns],
-            maximum_filters=mapping.filter_quota,
-        )
+        filters = _filters(mapping)
         if filters.unusual_keys:
             _log.warning(telemetry.FILTER_UNUSUAL, mapping=mapping.event_source_arn, keys=list(filters.unusual_keys))
         described, application = await self.open(mapping)
@@ -145,6 +143,34 @@ class StreamPreparation:
         if isinstance(described, StreamDescription):
             retention_s = described.retention_hours * 3600.0
         return PreparedStream(mapping, function, described, application, filters, on_failure, retention_s, self._dice)
+
+    async def check(self, mapping: StreamMapping, function: Function) -> str:
+        """The ARN of a stream that is mapped while the service runs, after what `prepare` would refuse.
+
+        Its leases are not looked at. Raises: as `prepare`.
+        """
+        if self._settings.lease_table is not None:
+            raise ConfigurationError(
+                f"leases are in the table {self._settings.lease_table!r}, which serves streams mapped from the "
+                "start: declare this mapping in code, or keep leases in sqlite"
+            )
+        _filters(mapping)
+        described = await self._describe(mapping)
+        if mapping.on_failure is not None:
+            await self._destination(mapping.on_failure, described, function)
+        return described.arn
+
+    async def forget(self, mapping: StreamMapping) -> None:
+        """Drop the leases of the mapping's application, which nobody works on now: its checkpoints are gone.
+
+        Raises: ConfigurationError, SourceError, StateError.
+        """
+        described = await self._describe(mapping)
+        prefix = self._prefix(mapping, described)
+        store = await self._store(mapping, described)
+        for lease in (await store.scan()).leases:
+            if lease.key.startswith(prefix):
+                await store.delete(lease)
 
     async def open(self, mapping: StreamMapping) -> tuple[Description, Application]:
         """The stream, and this worker's part in it. Raises: ConfigurationError, SourceError, StateError."""
@@ -165,12 +191,18 @@ class StreamPreparation:
         return described, Application(
             source=self._sources[described.identity],
             store=store,
-            worker=self._worker,
+            worker=self._worker_of(_application_name(mapping.function_name, described)),
             stream=described.identity,
             prefix=prefix,
             leases=self._settings.lease_settings,
             checkpoint_interval_s=TABLE_CHECKPOINT_INTERVAL_S if in_table else 0.0,
         )
+
+    def _worker_of(self, application: str) -> str:
+        """This process; but a mapping that was stopped and is started again is another worker."""
+        self._opened[application] += 1
+        times = self._opened[application]
+        return self._worker if times == 1 else f"{self._worker}-{times}"
 
     async def functions(self, mapping: StreamMapping) -> tuple[str, ...]:
         """Those with leases on the mapping's stream in the state file, whatever function it names itself.
@@ -225,7 +257,9 @@ class StreamPreparation:
         return await self._sqlite(name)
 
     async def _sqlite(self, name: str) -> SqliteLeases:
-        store = SqliteLeases(self._file(), name)
+        if name in self._files:
+            return self._files[name]
+        self._files[name] = store = SqliteLeases(self._file(), name)
         self._stack.push_async_callback(store.aclose)
         await store.prepare(create=self._create)
         return store
@@ -272,6 +306,18 @@ async def recorded_functions(settings: Settings, mapping: StreamMapping) -> tupl
     async with AsyncExitStack() as stack:
         preparation = StreamPreparation(settings, Connections(settings, stack), stack, [mapping], create=False)
         return await preparation.functions(mapping)
+
+
+def _filters(mapping: StreamMapping) -> RecordFilter:
+    """Raises: InvalidParameterValue, for a pattern, or a beginning in the future (STR-04)."""
+    at = mapping.starting_position_timestamp
+    if at is not None and at > wall_time_s():
+        raise InvalidParameterValue(f"startingPositionTimestamp {at} is in the future (STR-04)")
+    return filter_for(
+        mapping.event_source,
+        [text if isinstance(text, str) else json.dumps(text) for text in mapping.patterns],
+        maximum_filters=mapping.filter_quota,
+    )
 
 
 def _reference(mapping: StreamMapping) -> StreamReference:

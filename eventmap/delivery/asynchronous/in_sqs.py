@@ -142,6 +142,11 @@ class AsynchronousQueueInSqs:
         self.statistics.received += 1
         return True
 
+    def replace(self, function: Function, destinations: EndDestinations) -> None:
+        """The function of that name has another configuration from now on, for attempts under way too."""
+        self._function = function
+        self._destinations = destinations
+
     @property
     def trouble(self) -> str | None:
         """What stands still now, in words; None = nothing does."""

@@ -93,6 +93,11 @@ class AsynchronousQueue:
             self.statistics.repeated += 1
         return is_new
 
+    def replace(self, function: Function, destinations: EndDestinations) -> None:
+        """The function of that name has another configuration from now on, for attempts under way too."""
+        self._function = function
+        self._destinations = destinations
+
     @property
     def trouble(self) -> str | None:
         """What stands still now, in words; None = nothing does."""

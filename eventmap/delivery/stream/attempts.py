@@ -167,7 +167,10 @@ class Attempts:
         statistics, log = self._work.statistics, self._work.log
         statistics.done += len(verdict.done)
         retried = sum(len(each.records) for each in verdict.retry)
-        if (verdict.retry or verdict.discarded) and not isinstance(outcome, Throttled):
+        has_failed = bool(verdict.retry or verdict.discarded)
+        if not isinstance(outcome, Throttled):
+            statistics.last_failed = has_failed
+        if has_failed and not isinstance(outcome, Throttled):
             statistics.failed_invocations += 1
             statistics.retried += retried
         if log.isEnabledFor(logging.INFO):
