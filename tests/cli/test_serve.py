@@ -10,7 +10,7 @@ import sysconfig
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +44,24 @@ def stopped(run: Started) -> tuple[int, str]:
     return ended.code, ended.stdout
 
 
-def client(url: str, keys: dict[str, str] = KEYS) -> Any:
-    return boto3.client(
-        "lambda",
-        endpoint_url=url,
-        region_name="us-east-1",
-        aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
-        config=Config(retries={"total_max_attempts": 1}),
-    )
+@pytest.fixture
+def client() -> Iterator[Callable[..., Any]]:
+    """Makes boto3 clients of a URL; they are closed at the end."""
+    with ExitStack() as stack:
+
+        def made(url: str, keys: dict[str, str] = KEYS) -> Any:
+            lambda_client = boto3.client(
+                "lambda",
+                endpoint_url=url,
+                region_name="us-east-1",
+                aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
+                config=Config(retries={"total_max_attempts": 1}),
+            )
+            stack.callback(lambda_client.close)
+            return lambda_client
+
+        yield made
 
 
 def invoke(folder: Path, url: str, *options: str) -> dict[str, Any]:
@@ -88,7 +97,7 @@ def test_the_aws_cli_invokes_a_function_by_its_name(folder: Path) -> None:
     assert re.search(r"accepted +1\n +done +1\n", stdout)
 
 
-def test_an_error_of_the_function_is_an_answer(folder: Path) -> None:
+def test_an_error_of_the_function_is_an_answer(folder: Path, client: Callable[..., Any]) -> None:
     """With its error object; the server goes on."""
     with serving("handlers:fails", folder) as (run, url):
         answer = client(url).invoke(FunctionName="fails", Payload=b"{}")
@@ -101,7 +110,7 @@ def test_an_error_of_the_function_is_an_answer(folder: Path) -> None:
     assert unknown.value.response["Error"]["Code"] == "ResourceNotFoundException"
 
 
-def test_an_app_brings_functions_that_nothing_else_calls(folder: Path) -> None:
+def test_an_app_brings_functions_that_nothing_else_calls(folder: Path, client: Callable[..., Any]) -> None:
     """One without a source, called by its name beside a queue's; with the settings of the command line over its own."""
     with serving("handlers:app --local --timeout 5", folder) as (run, url):
         client(url).invoke(FunctionName="two", Payload=b"{}")
@@ -111,7 +120,9 @@ def test_an_app_brings_functions_that_nothing_else_calls(folder: Path) -> None:
     assert "polling at the embedded emulator: first -> one, second -> two" in "".join(run.stderr)
 
 
-def test_callers_from_elsewhere_sign_with_a_key_of_the_file(folder: Path, write: Callable[[str, str], Path]) -> None:
+def test_callers_from_elsewhere_sign_with_a_key_of_the_file(
+    folder: Path, write: Callable[[str, str], Path], client: Callable[..., Any]
+) -> None:
     """Anybody else is refused; another secret, too."""
     write(
         "eventmap.toml",
@@ -137,9 +148,12 @@ def test_callers_from_elsewhere_sign_with_a_key_of_the_file(folder: Path, write:
     assert (answer, code) == (b"5", 0)
     assert wrong.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
     assert anonymous.value.code == 403
+    anonymous.value.close()
 
 
-def test_a_key_of_the_environment_is_kept_from_handlers(folder: Path, write: Callable[[str, str], Path]) -> None:
+def test_a_key_of_the_environment_is_kept_from_handlers(
+    folder: Path, write: Callable[[str, str], Path], client: Callable[..., Any]
+) -> None:
     """Callers must sign with it; the function's process does not know it."""
     write("names.py", "import os\n\ndef handler(event, context):\n    return sorted(os.environ)\n")
     keys = {"EVENTMAP_ACCESS_KEY_ID": "AKIDEXAMPLE", "EVENTMAP_SECRET_ACCESS_KEY": "a secret"}
@@ -160,7 +174,7 @@ def test_one_half_of_a_key_is_misuse(folder: Path) -> None:
     assert "EVENTMAP_SECRET_ACCESS_KEY belong together, and one of them is not set" in ended.stderr
 
 
-def test_an_accepted_event_survives_kill_9(folder: Path) -> None:
+def test_an_accepted_event_survives_kill_9(folder: Path, client: Callable[..., Any]) -> None:
     """INV-40: what was answered with 202 runs with the next start; `eventmap events` shows it meanwhile."""
     with serving("handlers:slow --timeout 60", folder) as (run, url):
         client(url).invoke(FunctionName="slow", InvocationType="Event", Payload=b"{}")
@@ -181,7 +195,7 @@ def test_an_accepted_event_survives_kill_9(folder: Path) -> None:
     assert re.search(r"waiting +0\n", stdout)
 
 
-def test_what_waits_for_a_retry_is_kept_and_told(folder: Path) -> None:
+def test_what_waits_for_a_retry_is_kept_and_told(folder: Path, client: Callable[..., Any]) -> None:
     """INV-41: the drain does not wait a minute, nor does a retry by hand; the summary says where to look."""
     with serving("handlers:fails --maximum-retry-attempts 1", folder) as (run, url):
         client(url).invoke(FunctionName="fails", InvocationType="Event", Payload=b"{}")
@@ -211,7 +225,9 @@ def test_two_servers_do_not_share_a_file(folder: Path) -> None:
     assert "events.sqlite" in second.stderr
 
 
-def test_a_fleet_keeps_its_events_in_sqs(folder: Path, endpoint_url: str, queue_name: str) -> None:
+def test_a_fleet_keeps_its_events_in_sqs(
+    folder: Path, endpoint_url: str, queue_name: str, client: Callable[..., Any]
+) -> None:
     """The queue is made; nothing is kept on this machine."""
     where = f"--endpoint-url {endpoint_url} --region us-east-1 --events sqs:{queue_name}"
     with serving(f"handlers:echo {where}", folder) as (run, url):
@@ -236,7 +252,7 @@ def test_a_port_that_is_taken_is_one_line(folder: Path) -> None:
     assert port in ended.stderr
 
 
-def test_the_summary_is_json_where_lines_are(folder: Path) -> None:
+def test_the_summary_is_json_where_lines_are(folder: Path, client: Callable[..., Any]) -> None:
     """Off a terminal a program reads it."""
     with serving("handlers:echo --log-format json", folder) as (run, url):
         client(url).invoke(FunctionName="echo", InvocationType="Event", Payload=b"{}")
