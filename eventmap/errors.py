@@ -3,6 +3,7 @@
 EventmapError
 ├── ConfigurationError (ValueError)      what was declared cannot be run; raised before anything starts
 │   ├── InvalidParameterValue            AWS would answer InvalidParameterValueException
+│   │   ├── ConstraintViolated           AWS would answer ValidationException: its model does not allow the value
 │   │   └── InvalidPattern               a filter pattern AWS would refuse; names the field
 │   ├── ResourceConflict                 the same queue and function are mapped twice
 │   ├── TargetNotFound                   `module:attribute` does not lead to a handler or an App
@@ -52,6 +53,10 @@ class ConfigurationError(EventmapError, ValueError):
 
 class InvalidParameterValue(ConfigurationError):
     """Raised where AWS answers `InvalidParameterValueException`, in AWS' words where they are known."""
+
+
+class ConstraintViolated(InvalidParameterValue):
+    """Raised where AWS answers `ValidationException`: a value that the model of its API does not allow."""
 
 
 class InvalidPattern(InvalidParameterValue):

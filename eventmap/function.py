@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
-from eventmap.errors import InvalidParameterValue
+from eventmap.errors import ConstraintViolated, InvalidParameterValue
 
 Handler = Callable[[Any, Any], object]
 """`def` or `async def` taking (event, context). An `async def` is an extension of ours (INV-37)."""
@@ -249,14 +249,14 @@ def _destination(config: Mapping[str, Any], outcome: str) -> str | None:
 def check_range(name: str, value: object, low: int, high: int) -> None:
     """Refuse what is not a whole number in low..high, in the words AWS' validation uses.
 
-    Raises: InvalidParameterValue.
+    Raises: InvalidParameterValue, ConstraintViolated.
     """
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidParameterValue(f"{name} must be a whole number, not {value!r}")
     if value < low:
-        raise InvalidParameterValue(_violation(value, name, f"Member must have value greater than or equal to {low}"))
+        raise ConstraintViolated(_violation(value, name, f"Member must have value greater than or equal to {low}"))
     if value > high:
-        raise InvalidParameterValue(_violation(value, name, f"Member must have value less than or equal to {high}"))
+        raise ConstraintViolated(_violation(value, name, f"Member must have value less than or equal to {high}"))
 
 
 def _text(name: str, value: object) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final, Literal, get_args
 
 from eventmap.clock import wall_time_s
-from eventmap.errors import InvalidParameterValue
+from eventmap.errors import ConstraintViolated, InvalidParameterValue
 from eventmap.function import check_range
 from eventmap.mapping import NOT_HONOURED, check_flags, check_response_types, read_patterns
 from eventmap.shard import AT_TIMESTAMP, LATEST, TRIM_HORIZON
@@ -118,7 +118,7 @@ class StreamMapping:
                 "Member must not be null."
             )
         if position not in get_args(StartingPosition):
-            raise InvalidParameterValue(
+            raise ConstraintViolated(
                 f"1 validation error detected: Value '{position}' at 'startingPosition' failed to satisfy constraint: "
                 f"Member must satisfy enum value set: [{LATEST}, {AT_TIMESTAMP}, {TRIM_HORIZON}]"
             )

@@ -10,6 +10,11 @@ import structlog
 MAPPING_STARTED: Final = "mapping.started"
 MAPPING_DRAINED: Final = "mapping.drained"
 MAPPING_STALLED: Final = "mapping.stalled"
+MAPPING_CHANGED: Final = "mapping.changed"  # by the API: what its state is now
+MAPPING_CHANGE_FAILED: Final = "mapping.change_failed"  # by a defect of ours
+MAPPING_DISABLED: Final = "mapping.disabled"  # its source or function is gone
+MAPPING_WAITING: Final = "mapping.waiting"  # to be started, stopped or recorded, for what cannot be reached now
+CHECKPOINTS_LEFT: Final = "checkpoints.left"  # of a mapping that was deleted
 POLL_FAILED: Final = "poll.failed"
 BATCH_SETTLED: Final = "batch.settled"  # the canonical line: one per batch
 RECORD_DEAD_LETTERED: Final = "record.dead_lettered"

@@ -40,6 +40,9 @@ class Pollers(Protocol):
         Fine for one that was never started. Raises: SourceError, StateError; the checkpoints may be there still then.
         """
 
+    def trouble(self, key: str) -> str | None:
+        """What keeps it from polling now, in words; None = nothing does, or it does not poll."""
+
     def last_processing_result(self, key: str) -> str:
         """In AWS' words (API-62): `No records processed`, `OK`, `PROBLEM: …`; also of one that was stopped."""
 
@@ -65,8 +68,24 @@ class Functions(Protocol):
         anew under that name gets them. Unknown = fine."""
 
 
+class NamedFunctions(Protocol):
+    """What a mapping may name."""
+
+    def arn(self, name: str) -> str:
+        """Unqualified. Raises: KeyError if there is no such function now."""
+
+    def arn_of_absent(self, name: str) -> str:
+        """The ARN a function of that name has or would have here."""
+
+    def runs(self, name: str, qualifier: str) -> str | None:
+        """The name by which Pollers know the function whose code runs for a qualifier; None = it has no such one.
+
+        Asked of a function there is; `$LATEST` is one of its qualifiers.
+        """
+
+
 class ControlStore(Protocol):
-    """Where the control APIs keep what they were told: JSON documents by kind and key; opened and closed by the service.
+    """Where the control APIs keep what they were told, by kind and key; opened and closed by the service.
 
     Raises: StateError; TransientSourceError if it could not be written just now. A call cut short may take effect.
     """

@@ -11,7 +11,14 @@ from urllib.parse import parse_qs, unquote
 import orjson
 
 from eventmap import telemetry
-from eventmap.errors import ConfigurationError, SourceError, StateError
+from eventmap.errors import (
+    ConfigurationError,
+    ConstraintViolated,
+    ResourceConflict,
+    SourceError,
+    StateError,
+    TransientSourceError,
+)
 from eventmap.model import JsonObject
 from eventmap.server.ports import ApiAnswer, ApiRequest
 
@@ -54,7 +61,7 @@ class Route:
     template: str
     status: int  #: of an answer that is not an error
     answer: Callable[[Call], Awaitable[JsonObject | None]]
-    """None = an empty body. Raises: ApiError, and ConfigurationError, SourceError, StateError, which are translated."""
+    """None = an empty body. Raises: ApiError; and ConfigurationError, SourceError, StateError, which are translated."""
 
 
 class LambdaApi:
@@ -82,11 +89,12 @@ class LambdaApi:
             answered = await route.answer(call)
         except ApiError as error:
             return _refused(error)
-        except (ConfigurationError, SourceError) as error:
-            return _refused(ApiError(400, "InvalidParameterValueException", str(error)))
-        except StateError as error:
+        except (StateError, TransientSourceError) as error:
             _log.error(telemetry.REQUEST_FAILED, request_id=request.request_id, error=str(error))
             return _refused(ApiError(500, "ServiceException", str(error)))
+        except (ConfigurationError, SourceError) as error:
+            status, error_type = _translated(error)
+            return _refused(ApiError(status, error_type, str(error)))
         return ApiAnswer(route.status, b"" if answered is None else orjson.dumps(answered), (_JSON,))
 
     def _find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
@@ -99,6 +107,17 @@ class LambdaApi:
                 return route, {name: unquote(value) for name, value in match.groupdict().items()}
             allowed.append(route.method)
         raise ApiError(405, "MethodNotAllowedException", f"{method} is not allowed here; use {' or '.join(allowed)}")
+
+
+def _translated(error: ConfigurationError | SourceError) -> tuple[int, str]:
+    """AWS' exception of what was refused below the API."""
+    match error:
+        case ConstraintViolated():
+            return 400, "ValidationException"
+        case ResourceConflict():
+            return 409, "ResourceConflictException"
+        case _:
+            return 400, "InvalidParameterValueException"
 
 
 def _plain(path: str) -> str:
