@@ -17,8 +17,9 @@ import orjson
 
 from eventmap import telemetry
 from eventmap.errors import ConfigurationError, InvalidParameterValue, ShardGone, StreamNotFound
-from eventmap.model import JsonObject, JsonValue, StreamRecord
+from eventmap.model import StreamRecord
 from eventmap.rules.configuration import stream_not_found
+from eventmap.rules.events.records import dynamodb_record
 from eventmap.shard import AT_TIMESTAMP, TRIM_HORIZON, Page, Position, Shard
 from eventmap.sources._shards import IteratorReader, ShardDirectory, records_of
 from eventmap.telemetry import Logger
@@ -297,17 +298,7 @@ def record_of(raw: dict[str, Any], stream_arn: str, region: str, hash_key: str |
     number: str = change["SequenceNumber"]
     arrived_at: float = change["ApproximateCreationDateTime"]
     keys: dict[str, Any] = change["Keys"]
-    body: JsonObject = {
-        "eventID": raw["eventID"],
-        "eventName": raw["eventName"],
-        "eventVersion": raw.get("eventVersion", "1.1"),
-        "eventSource": "aws:dynamodb",
-        "awsRegion": region,
-        "dynamodb": {**change, "ApproximateCreationDateTime": _shortest(arrived_at)},
-    }
-    if identity := raw.get("userIdentity"):
-        body["userIdentity"] = {"type": identity["Type"], "principalId": identity["PrincipalId"]}
-    body["eventSourceARN"] = stream_arn
+    body = dynamodb_record(raw, stream_arn, region)
     # Items with one partition key value are kept in order. A key the schema does not have: the table was made anew.
     ordered_by = keys.get(hash_key, keys) if hash_key else keys
     return StreamRecord(
@@ -319,11 +310,6 @@ def record_of(raw: dict[str, Any], stream_arn: str, region: str, hash_key: str |
         # Written, not added up: `SizeBytes` counts by DynamoDB's own rules. A character of two bytes may take six.
         size_bound=len(orjson.dumps(body)) * 3,
     )
-
-
-def _shortest(seconds: float) -> JsonValue:
-    """Whole seconds without a fraction, as Lambda writes them; the wire has them as 1.7E9."""
-    return int(seconds) if seconds == int(seconds) else seconds
 
 
 def _shard(raw: dict[str, Any], stream_arn: str) -> Shard:

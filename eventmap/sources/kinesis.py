@@ -7,8 +7,9 @@ from typing import Any, Final, Protocol
 
 from eventmap import telemetry
 from eventmap.errors import ConfigurationError, InvalidParameterValue, StreamNotFound
-from eventmap.model import JsonObject, StreamRecord
+from eventmap.model import StreamRecord
 from eventmap.rules.configuration import stream_not_found
+from eventmap.rules.events.records import kinesis_record
 from eventmap.shard import Page, Position, Shard
 from eventmap.sources._shards import IteratorReader, ShardDirectory, records_of
 
@@ -172,27 +173,9 @@ def record_of(raw: dict[str, Any], shard_id: str, stream: StreamDescription) -> 
     data: str = raw["Data"]
     arrived_at: float = raw["ApproximateArrivalTimestamp"]
     key: str | None = raw.get("PartitionKey")
-    kinesis: JsonObject = {"kinesisSchemaVersion": "1.0"}
-    if key is not None:
-        kinesis["partitionKey"] = key
-    kinesis["sequenceNumber"] = number
-    kinesis["data"] = data
-    kinesis["approximateArrivalTimestamp"] = arrived_at
-    if "EncryptionType" in raw:
-        kinesis["encryptionType"] = raw["EncryptionType"]
-    partition = stream.arn.split(":", 2)[1]
     return StreamRecord(
         item_id=number,
-        body={
-            "kinesis": kinesis,
-            "eventSource": "aws:kinesis",
-            "eventVersion": "1.0",
-            "eventID": f"{shard_id}:{number}",
-            "eventName": "aws:kinesis:record",
-            "invokeIdentityArn": f"arn:{partition}:iam::{stream.account}:role/eventmap",
-            "awsRegion": stream.region,
-            "eventSourceARN": stream.arn,
-        },
+        body=kinesis_record(raw, shard_id, stream.arn, stream.account, stream.region),
         sequence=int(number),
         # Without a partition key there is no order to keep (STR-111): every such record may go its own way.
         key=number if key is None else key,

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import struct
-from base64 import b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -16,7 +14,8 @@ from typing import Any, Protocol
 from eventmap import telemetry
 from eventmap.clock import elapsed_s
 from eventmap.errors import InvalidParameterValue, QueueNotFound, SourceError
-from eventmap.model import EntryFailure, JsonObject, JsonValue, Record
+from eventmap.model import EntryFailure, Record
+from eventmap.rules.events.records import md5_of_attributes, sqs_record
 
 RawMessage = dict[str, Any]
 """One element of `Messages` as on SQS' JSON wire; binary values are base64 text."""
@@ -183,25 +182,13 @@ def record_of(message: RawMessage, queue: QueueDescription, received_at: float) 
     text: str = message["Body"]
     attributes: dict[str, str] = message["Attributes"]
     given: Mapping[str, Any] | None = message.get("MessageAttributes")
-    body: JsonObject = {
-        "messageId": message["MessageId"],
-        "receiptHandle": message["ReceiptHandle"],
-        "body": text,
-        "attributes": attributes,  # type: ignore[dict-item]  # dict is invariant; strings are JSON values
-        "messageAttributes": {name: _attribute(value) for name, value in given.items()} if given else {},
-        "md5OfMessageAttributes": message.get("MD5OfMessageAttributes"),
-        "md5OfBody": message["MD5OfBody"],
-        "eventSource": "aws:sqs",
-        "eventSourceARN": queue.arn,
-        "awsRegion": queue.region,
-    }
     # An escaped character takes six bytes at most; fixed keys, identifiers and hashes fit into 2,048.
     size = len(text) + len(message["ReceiptHandle"]) + sum(map(len, attributes.values()))
     if given:
         size += len(str(given)) * 2
     return Record(
         item_id=message["MessageId"],
-        body=body,
+        body=sqs_record(message, queue.arn, queue.region),
         receipt=message["ReceiptHandle"],
         receive_count=int(attributes.get("ApproximateReceiveCount", 1)),
         received_at=received_at,
@@ -209,16 +196,6 @@ def record_of(message: RawMessage, queue: QueueDescription, received_at: float) 
         sequence=int(attributes.get("SequenceNumber", 0)) if queue.fifo else 0,
         size_bound=size * 6 + 2_048,
     )
-
-
-def _attribute(value: Mapping[str, Any]) -> JsonValue:
-    """One message attribute; the two list members are always there and always empty (SQS-120..124)."""
-    shaped: dict[str, JsonValue] = {}
-    if "StringValue" in value:
-        shaped["stringValue"] = value["StringValue"]
-    if "BinaryValue" in value:
-        shaped["binaryValue"] = value["BinaryValue"]
-    return shaped | {"stringListValues": [], "binaryListValues": [], "dataType": value["DataType"]}
 
 
 def damaged(message: RawMessage) -> str | None:
@@ -231,17 +208,3 @@ def damaged(message: RawMessage) -> str | None:
     if attributes and expected is not None and md5_of_attributes(attributes) != expected:
         return "the attributes do not match MD5OfMessageAttributes"
     return None
-
-
-def md5_of_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> str:
-    """The digest SQS makes of message attributes, names in byte order (SQS-125)."""
-    digest = hashlib.md5(usedforsecurity=False)
-    for name in sorted(attributes, key=str.encode):
-        value = attributes[name]
-        binary = value["DataType"].startswith("Binary")
-        content = b64decode(value["BinaryValue"]) if binary else str(value["StringValue"]).encode()
-        for part in (name.encode(), value["DataType"].encode()):
-            digest.update(struct.pack(">I", len(part)) + part)
-        digest.update(b"\x02" if binary else b"\x01")
-        digest.update(struct.pack(">I", len(content)) + content)
-    return digest.hexdigest()
