@@ -197,13 +197,12 @@ class Transitions:
 
     async def _watch(self) -> None:
         while True:
-            watched = [each for each in self._recorded.values() if each.state == "Enabled"]
-            if not watched:
+            if not any(each.enabled for each in self._recorded.values()):
                 self._woken = anyio.Event()
                 await self._woken.wait()
             await anyio.sleep(WATCH_INTERVAL_S)
-            for recorded in watched:
-                if (why := await self._lost(recorded)) is not None:
+            for recorded in list(self._recorded.values()):
+                if recorded.state == "Enabled" and (why := await self._lost(recorded)) is not None:
                     self._stop_for(recorded, why)
 
     async def _lost(self, recorded: RecordedMapping) -> str | None:
