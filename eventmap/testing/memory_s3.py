@@ -18,6 +18,8 @@ from eventmap.errors import BucketNotFound, ConfigurationError, ObjectNotFound, 
 from eventmap.model import JsonObject
 from eventmap.rules.s3_event import matches, overlap
 from eventmap.subscription import S3Notification
+from eventmap.testing.events.buckets import s3_record, s3_test
+from eventmap.testing.events.origin import Origin
 from eventmap.testing.memory_sqs import MemorySqs
 from eventmap.testing.s3_telling import Tell, Telling
 
@@ -180,7 +182,7 @@ class MemoryS3:
                 )
         bucket.entries[identifier] = _Entry(identifier, arn, notification)
         if ":lambda:" not in arn:
-            self._telling.send(arn, orjson.dumps(_test_event(notification.bucket_name)).decode())
+            self._telling.send(arn, orjson.dumps(s3_test(notification.bucket_name, origin=_origin())).decode())
 
     # The ports `BucketApi` and `ObjectReader`. ------------------------------------------------------------------------
 
@@ -220,26 +222,7 @@ class MemoryS3:
         if version_id is not None:
             described["versionId"] = version_id
         described["sequencer"] = f"{next(self._sequence):018X}"
-        return {
-            "eventVersion": "2.1",
-            "eventSource": "aws:s3",
-            "awsRegion": REGION,
-            "eventTime": _now(),
-            "eventName": event,
-            "userIdentity": {"principalId": "AWS:AIDAMEMORY"},
-            "requestParameters": {"sourceIPAddress": "127.0.0.1"},
-            "responseElements": {"x-amz-request-id": uuid.uuid4().hex[:16].upper(), "x-amz-id-2": uuid.uuid4().hex},
-            "s3": {
-                "s3SchemaVersion": "1.0",
-                "configurationId": "",
-                "bucket": {
-                    "name": bucket,
-                    "ownerIdentity": {"principalId": "AMEMORY"},
-                    "arn": f"arn:aws:s3:::{bucket}",
-                },
-                "object": described,
-            },
-        }
+        return s3_record(bucket, event, described, "2.1", _origin())
 
     @staticmethod
     def _version(bucket: _Bucket, key: str, version_id: str) -> StoredObject | _DeleteMarker:
@@ -259,16 +242,6 @@ def _configured(record: JsonObject, identifier: str) -> JsonObject:
     return {**record, "s3": {**entity, "configurationId": identifier}}
 
 
-def _test_event(bucket: str) -> JsonObject:
-    return {
-        "Service": "Amazon S3",
-        "Event": "s3:TestEvent",
-        "Time": _now(),
-        "Bucket": bucket,
-        "RequestId": uuid.uuid4().hex[:16].upper(),
-        "HostId": uuid.uuid4().hex,
-    }
-
-
-def _now() -> str:
-    return utc_now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _origin() -> Origin:
+    """Here and now, with identifiers that no other has."""
+    return Origin(region=REGION, at=utc_now(), seed=uuid.uuid4().int)

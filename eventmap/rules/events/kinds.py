@@ -56,7 +56,11 @@ def _is_from_bus(event: Document) -> bool:
 
 
 def _is_scheduled(event: Document) -> bool:
-    return _is_from_bus(event) and event["source"] == "aws.events" and event["detail-type"] == "Scheduled Event"
+    return (
+        _is_from_bus(event)
+        and event["detail-type"] == "Scheduled Event"
+        and event["source"] in ("aws.events", "aws.scheduler")
+    )
 
 
 def _context(event: Document) -> Document:
@@ -123,9 +127,9 @@ KINDS: Final[tuple[EventKind, ...]] = (
     ),
     EventKind(
         "schedule",
-        "EventBridge, a rule's schedule",
+        "EventBridge, a schedule",
         "SRC-07, SRC-78",
-        "that of `event-bridge`, with the source `aws.events` and the detail type `Scheduled Event`",
+        "as `event-bridge`, with the source `aws.events` or `aws.scheduler` and the detail type `Scheduled Event`",
         False,
         _is_scheduled,
     ),
@@ -149,7 +153,7 @@ KINDS: Final[tuple[EventKind, ...]] = (
         "function-url",
         "Function URL",
         "SRC-09, SRC-100",
-        "that of `http-v2`, with `.lambda-url.` in `requestContext.domainName`",
+        "as `http-v2`, with `.lambda-url.` in `requestContext.domainName`",
         True,
         _is_function_url,
     ),
