@@ -35,6 +35,14 @@ NOT_HONOURED: Final = {
 }
 """AWS' fields that a queue mapping may have there and not here: refused, never ignored (SQS-04, 05, 09, 10, 12)."""
 
+NOT_POLLED: Final = {
+    "kafka": "Amazon MSK",
+    "mq": "Amazon MQ",
+    "rds": "Amazon DocumentDB",
+    "docdb-elastic": "Amazon DocumentDB",
+}
+"""Services that Lambda polls and eventmap does not, as their ARNs name them (SRC-140..147)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSourceMapping:
@@ -93,6 +101,7 @@ class EventSourceMapping:
     def __post_init__(self) -> None:
         if not isinstance(self.event_source_arn, str) or not self.event_source_arn:
             raise InvalidParameterValue(f"eventSourceArn must name a queue, not {self.event_source_arn!r}")
+        check_polled(self.event_source_arn)
         fifo = self.event_source_arn.endswith(".fifo")
         check_range("batchSize", self.batch_size, 1, 10 if fifo else 10_000)
         window = self.maximum_batching_window_in_seconds
@@ -129,6 +138,21 @@ class EventSourceMapping:
     @property
     def reports_item_failures(self) -> bool:
         return bool(self.function_response_types)
+
+
+def check_polled(event_source_arn: str) -> None:
+    """Raises: InvalidParameterValue for the ARN of a Kafka cluster, a broker or a document database (SRC-140..147)."""
+    match event_source_arn.split(":", 3):
+        case ["arn", _, service, _] if service in NOT_POLLED:
+            raise not_polled(NOT_POLLED[service])
+
+
+def not_polled(source: str) -> InvalidParameterValue:
+    """Why a source that Lambda polls is none here."""
+    return InvalidParameterValue(
+        f"{source} is not polled here: eventmap maps SQS queues, Kinesis streams and DynamoDB streams. "
+        "For the others' events there are samples and builders, see `eventmap event kinds`"
+    )
 
 
 def check_response_types(types: object) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, get_args
 from eventmap.clock import wall_time_s
 from eventmap.errors import ConstraintViolated, InvalidParameterValue
 from eventmap.function import check_range
-from eventmap.mapping import NOT_HONOURED, check_flags, check_response_types, read_patterns
+from eventmap.mapping import NOT_HONOURED, check_flags, check_polled, check_response_types, read_patterns
 from eventmap.shard import AT_TIMESTAMP, LATEST, TRIM_HORIZON
 
 EventSource = Literal["kinesis", "dynamodb"]
@@ -89,6 +89,7 @@ class StreamMapping:
             raise InvalidParameterValue(f"eventSource must be kinesis or dynamodb, not {self.event_source!r}")
         if not isinstance(self.event_source_arn, str) or not self.event_source_arn:
             raise InvalidParameterValue(f"eventSourceArn must name a stream, not {self.event_source_arn!r}")
+        check_polled(self.event_source_arn)
         check_range("batchSize", self.batch_size, 1, 10_000)
         check_range("maximumBatchingWindowInSeconds", self.maximum_batching_window_in_seconds, 0, 300)
         check_range("parallelizationFactor", self.parallelization_factor, 1, 10)

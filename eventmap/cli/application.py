@@ -135,6 +135,9 @@ class Asked:
 
 def parse_source(text: str) -> tuple[EventSource, str]:
     """The kind of stream and its name or ARN, of what a user writes for SOURCE. Raises: Misuse."""
+    from eventmap.errors import InvalidParameterValue
+    from eventmap.mapping import check_polled
+
     kind, colon, name = text.partition(":")
     if kind == "arn":
         kind, name = text.split(":", 3)[2] if text.count(":") > 2 else "", text
@@ -142,6 +145,10 @@ def parse_source(text: str) -> tuple[EventSource, str]:
         return "kinesis", name
     if kind == "dynamodb":
         return "dynamodb", name
+    try:
+        check_polled(text)
+    except InvalidParameterValue as error:
+        raise Misuse(str(error)) from None
     if colon:
         raise Misuse(f"{text!r} names no stream: write kinesis:NAME, dynamodb:TABLE, or an ARN of either")
     raise Misuse(f"{text!r} could be a stream or a table: write kinesis:{text} or dynamodb:{text}")

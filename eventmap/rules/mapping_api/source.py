@@ -6,18 +6,13 @@ import re
 from typing import Final, Literal
 
 from eventmap.errors import InvalidParameterValue
+from eventmap.mapping import NOT_POLLED, not_polled
 from eventmap.model import JsonObject
 
 Source = Literal["sqs", "kinesis", "dynamodb"]
 
 _ARN: Final = re.compile(r"arn:aws[a-zA-Z0-9-]*:([a-zA-Z0-9-]+):[a-z0-9-]*:(?:\d{12})?:(.+)", re.ASCII)
 _POLLED: Final[dict[str, Source]] = {"sqs": "sqs", "kinesis": "kinesis", "dynamodb": "dynamodb"}
-_ELSEWHERE: Final = {
-    "kafka": "Amazon MSK",
-    "mq": "Amazon MQ",
-    "rds": "Amazon DocumentDB",
-    "docdb-elastic": "Amazon DocumentDB",
-}
 
 
 def event_source_of(body: JsonObject) -> tuple[Source, str]:
@@ -29,22 +24,15 @@ def event_source_of(body: JsonObject) -> tuple[Source, str]:
     if arn is None and body.get("SelfManagedEventSource") is not None:
         if body.get("SourceAccessConfigurations") is None:
             raise InvalidParameterValue("Required 'sourceAccessConfigurations' parameter is missing.")
-        raise _not_polled("a self-managed Kafka cluster")
+        raise not_polled("a self-managed Kafka cluster")
     if not isinstance(arn, str) or (match := _ARN.fullmatch(arn)) is None:
         raise InvalidParameterValue("Unrecognized event source.")
     service, resource = match.groups()
-    if service in _ELSEWHERE:
-        raise _not_polled(_ELSEWHERE[service])
+    if service in NOT_POLLED:
+        raise not_polled(NOT_POLLED[service])
     if service == "dynamodb" and "/stream/" not in resource:
         # Our own mappings take a table for whatever stream it has; the ARN that AWS' API answers is a stream's.
         raise InvalidParameterValue(f"Unrecognized event source. {arn} is no stream: give the table's LatestStreamArn")
     if (source := _POLLED.get(service)) is None:
         raise InvalidParameterValue("Unrecognized event source.")
     return source, arn
-
-
-def _not_polled(what: str) -> InvalidParameterValue:
-    return InvalidParameterValue(
-        f"{what} is not polled here: eventmap maps SQS queues, Kinesis streams and DynamoDB streams. "
-        "For the others' events there are samples and builders, see `eventmap event kinds`"
-    )
