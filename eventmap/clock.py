@@ -9,6 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from datetime import UTC, datetime
+from typing import Final
+
+_LOOK_AGAIN_S: Final = 60.0
 
 
 def wall_time_s() -> float:
@@ -29,3 +32,12 @@ def utc_now() -> datetime:
 def elapsed_s() -> float:
     """The loop's monotonic clock in seconds: for durations and deadlines, meaningless as a date."""
     return asyncio.get_running_loop().time()
+
+
+def look_again_s() -> float:
+    """How long a wait for a moment of the wall clock may last, in seconds, before one looks at that clock again.
+
+    It may have been set, and a machine that slept stops the loop's clock only. A virtual loop's two clocks never part:
+    there a wait has no limit.
+    """
+    return _LOOK_AGAIN_S if getattr(asyncio.get_running_loop(), "wall_time", None) is None else float("inf")

@@ -4,7 +4,9 @@ EventmapError
 ├── ConfigurationError (ValueError)      what was declared cannot be run; raised before anything starts
 │   ├── InvalidParameterValue            AWS would answer InvalidParameterValueException
 │   │   ├── ConstraintViolated           AWS would answer ValidationException: its model does not allow the value
+│   │   ├── InvalidSchedule              a schedule expression AWS would refuse, or one that can never be due
 │   │   └── InvalidPattern               a filter pattern AWS would refuse; names the field
+│   ├── BusRefusal                       EventBridge would refuse, with the error that it names
 │   ├── ResourceConflict                 the same queue and function are mapped twice
 │   ├── TargetNotFound                   `module:attribute` does not lead to a handler or an App
 │   └── CredentialsNotFound              no credentials, and none can be made up for a real endpoint
@@ -70,6 +72,22 @@ class InvalidPattern(InvalidParameterValue):
         super().__init__(f"Event pattern is not valid{where}. Reason: {reason}")
         self.reason = reason
         self.field = field
+
+
+class InvalidSchedule(InvalidParameterValue):
+    """Raised for a schedule expression AWS would refuse (SRC-51, SRC-68), or that can never be due; `reason` says why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Parameter ScheduleExpression is not valid. {reason}")
+        self.reason = reason
+
+
+class BusRefusal(ConfigurationError):
+    """Raised where EventBridge refuses; `error_type` is AWS' name of the error, such as ResourceNotFoundException."""
+
+    def __init__(self, error_type: str, message: str) -> None:
+        super().__init__(message)
+        self.error_type = error_type
 
 
 class ResourceConflict(ConfigurationError):

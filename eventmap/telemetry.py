@@ -64,6 +64,10 @@ SOURCE_LEFT: Final = "source.left"  # a topic or bucket could not be asked to st
 SOURCE_CONNECTED: Final = "source.connected"  # a topic or bucket delivers here from now on
 EVENTS_ORPHANED: Final = "events.orphaned"  # owed to functions that are not declared here
 EVENTS_DRAINED: Final = "events.drained"
+SCHEDULE_BEGAN: Final = "schedule.began"  # a run of it was accepted
+SCHEDULE_MISFIRED: Final = "schedule.misfired"  # runs were missed while nothing ran here
+SCHEDULE_FAILED: Final = "schedule.failed"  # a run could not be begun or recorded; it is tried again
+SCHEDULES_UNREACHABLE: Final = "schedules.unreachable"  # it is not known how far they are done
 
 
 Logger = structlog.stdlib.BoundLogger

@@ -1,0 +1,1 @@
+"""Schedules at work: the clockwork that begins their runs, and what it asks of its neighbours."""
