@@ -63,8 +63,10 @@ class Tenure:
             tasks.start_soon(self._keep)
             end = await self._read()
             if end is not TenureEnd.LOST:
-                with suppress(LeaseLost), anyio.CancelScope(deadline=self.held.expires_s):
+                with suppress(LeaseLost), anyio.CancelScope(deadline=self.held.expires_s) as giving_up:
                     await self.held.release()
+                if giving_up.cancelled_caught:  # nothing could be written, so what was done last is not saved either
+                    self.held.lose()
             tasks.cancel_scope.cancel()
         if self.held.lost.is_set():
             end = TenureEnd.LOST
