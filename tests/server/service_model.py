@@ -1,4 +1,4 @@
-"""Every member of every operation we serve, from botocore's service model, against a table that says what becomes of it.
+"""Every member of every operation we serve, from botocore's model, against a table that says what becomes of it.
 
 A table is `{operation: {member: fate}}`, where a fate is one of
 
@@ -6,13 +6,13 @@ A table is `{operation: {member: fate}}`, where a fate is one of
 - `refused: what is answered`: a value that asks for something we do not do is answered by an error;
 - `no effect: why`: it is taken and changes nothing, as documented.
 
-What is `refused` or of `no effect` as a whole stands for all that is within it; what is honoured is listed leaf by leaf.
+What is `refused` or has `no effect` as a whole stands for all within it; what is honoured is listed leaf by leaf.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import botocore.session
@@ -53,6 +53,35 @@ def check_table(service: str, table: Table) -> list[str]:
         ]
         problems += [f"{operation}.{member}: {said}" for member, fate in fates.items() for said in _doubts(fate, tests)]
     return problems
+
+
+def body_with(service: str, operation: str, member: str) -> dict[str, Any]:
+    """A request that gives a value, not an empty one, to one member of a table, a leaf or a structure, and no other."""
+    shape = _model(service).operation_model(operation).input_shape
+    path = [each for each in re.split(r"\.|(\[\]|\{\})", member) if each]
+    return dict(_sample(shape, path))
+
+
+def _sample(shape: Any, path: Sequence[str] = ()) -> Any:
+    """Of what `path` leads to; without one, with all that a structure has."""
+    match shape.type_name:
+        case "structure":
+            names = [path[0]] if path else [name for name, of in shape.members.items() if of.type_name != "structure"]
+            return {name: _sample(shape.members[name], path[1:]) for name in names or shape.members}
+        case "list":
+            return [_sample(shape.member, path[1:])]
+        case "map":
+            return {"x": _sample(shape.value, path[1:])}
+        case "boolean":
+            return True
+        case "integer" | "long" | "float" | "double":
+            return shape.metadata.get("min", 1) or 1
+        case "timestamp":
+            return 1_700_000_000
+        case "blob":
+            return b"x"
+        case _:
+            return shape.enum[0] if shape.enum else "x" * max(1, shape.metadata.get("min", 1))
 
 
 def _model(service: str) -> Any:
