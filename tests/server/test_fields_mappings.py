@@ -37,8 +37,6 @@ def test_what_the_table_calls_refused_is_refused(operation: str, member: str) ->
         with pytest.raises(InvalidParameterValue) as refused:
             if operation == "UpdateEventSourceMapping":
                 read_update(body, source)
-            elif member == "SelfManagedEventSource":
-                read_create({"FunctionName": "pay", **body, "SourceAccessConfigurations": []})
             else:
                 read_create({"FunctionName": "pay", "EventSourceArn": arn, **body})
         assert str(refused.value).startswith(TABLE[operation][member].removeprefix("refused: ").partition("…")[0])
