@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from eventmap.cli.checkpoint import checkpoint_app
+from eventmap.cli.event import event_app
 from eventmap.cli.events import events_app
 from eventmap.cli.failure import FAILED, MISUSE, show
 from eventmap.cli.invoke import invoke
@@ -38,6 +39,7 @@ for _command, _gist in (
     (replay, "Feed a stream's history into a handler."),
 ):
     app.command(short_help=_gist)(_command)
+app.add_typer(event_app, short_help="Print an event of AWS' shape.")
 app.add_typer(events_app, short_help="Show, retry and drop asynchronous events.")
 app.add_typer(checkpoint_app, short_help="Move what is done of a stream's shards.")
 

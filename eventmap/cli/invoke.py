@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 def invoke(
     target: parameters.Target,
-    event: Annotated[str, typer.Option(metavar="FILE|-", help="The event, a JSON document; - = standard input.")],
+    file: Annotated[
+        str | None, typer.Argument(metavar="[FILE|-]", help="The event, a JSON document; - = standard input.")
+    ] = None,
+    event: Annotated[
+        str | None, typer.Option(metavar="FILE|-", help="The same as an option.", show_default=False)
+    ] = None,
     timeout: parameters.Timeout = None,
     memory_size: parameters.MemorySize = None,
     env: parameters.Env = None,
@@ -27,6 +32,7 @@ def invoke(
 
     \b
     eventmap invoke app:handler --event event.json
+    eventmap event sqs --body '{"id": 7}' | eventmap invoke app:handler -
     echo '{"n": 1}' | eventmap invoke app:handler --event - --timeout 30 --env STAGE=dev
     """
     import anyio
@@ -34,7 +40,9 @@ def invoke(
     from eventmap.cli.plan import one_function
     from eventmap.cli.run_options import RunOptions, variables
 
-    document = _read_event(event)
+    if (file is None) == (event is None):
+        raise Misuse("the event is needed, once: FILE, or - for standard input, behind TARGET or with --event")
+    document = _read_event(file or event or "")
     options = RunOptions(
         targets=(target,),
         timeout=timeout,

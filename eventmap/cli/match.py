@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from eventmap.cli.failure import Misuse, reason_of
+from eventmap.cli.failure import Misuse
+from eventmap.cli.given import text_given
 
 if TYPE_CHECKING:
     from eventmap.model import JsonObject
@@ -40,7 +40,7 @@ def match(
     """
     if pattern == event == "-":
         raise Misuse("PATTERN and EVENT cannot both be standard input: give one as @FILE")
-    pattern_text, event_text = _text(pattern, "PATTERN"), _text(event, "EVENT")
+    pattern_text, event_text = text_given(pattern, "PATTERN"), text_given(event, "EVENT")
     if source is None:
         matched, explanation = _match_event(pattern_text, event_text, explain)
     else:
@@ -73,20 +73,6 @@ def _match_record(source: str, pattern: str, event: str, explain: bool) -> tuple
     if "Records" in record:
         raise Misuse("EVENT is a whole event: with --source give one element of its Records")
     return compiled.passes(record), str(compiled.explain(record)) if explain else ""
-
-
-def _text(argument: str, name: str) -> str:
-    try:
-        if argument == "-":
-            return sys.stdin.read()
-        if argument.startswith("@"):
-            with open(argument[1:], encoding="utf-8") as file:
-                return file.read()
-    except OSError as error:
-        raise Misuse(f"{name} cannot be read: {reason_of(error)}") from None
-    except UnicodeDecodeError as error:
-        raise Misuse(f"{name} is not UTF-8 text: {error}") from None
-    return argument
 
 
 def _check_event(text: str) -> JsonObject:

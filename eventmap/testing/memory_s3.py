@@ -19,8 +19,8 @@ from eventmap.model import JsonObject
 from eventmap.rules.s3_event import matches, overlap
 from eventmap.subscription import S3Notification
 from eventmap.testing.events.buckets import s3_record, s3_test
-from eventmap.testing.events.origin import Origin
 from eventmap.testing.memory_sqs import MemorySqs
+from eventmap.testing.origin import Origin
 from eventmap.testing.s3_telling import Tell, Telling
 
 REGION: Final = "us-east-1"

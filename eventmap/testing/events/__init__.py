@@ -13,10 +13,11 @@ from eventmap.testing.events.buckets import s3, s3_test
 from eventmap.testing.events.buses import event_bridge, schedule
 from eventmap.testing.events.change_streams import documentdb
 from eventmap.testing.events.log_groups import logs, logs_data
-from eventmap.testing.events.origin import Origin
 from eventmap.testing.events.queues import sqs
 from eventmap.testing.events.streams import Change, dynamodb, kinesis
 from eventmap.testing.events.topics import sns
+from eventmap.testing.events.web_sockets import websocket
+from eventmap.testing.origin import Origin
 
 __all__ = [
     "Change",
@@ -39,4 +40,5 @@ __all__ = [
     "self_managed_kafka",
     "sns",
     "sqs",
+    "websocket",
 ]

@@ -11,7 +11,7 @@ from eventmap.model import JsonObject, JsonValue
 from eventmap.rules.partition import partition
 from eventmap.subscription import EVENT_FAMILIES
 from eventmap.testing.events.content import bytes_of, needed
-from eventmap.testing.events.origin import HERE, Origin
+from eventmap.testing.origin import HERE, Origin
 
 _VERSIONS: Final = {
     "Replication": "2.2",

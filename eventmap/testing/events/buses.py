@@ -8,7 +8,7 @@ import orjson
 
 from eventmap.model import JsonObject
 from eventmap.rules.schedule import event as scheduled
-from eventmap.testing.events.origin import HERE, Origin
+from eventmap.testing.origin import HERE, Origin
 
 
 def event_bridge(

@@ -6,7 +6,7 @@ from typing import Literal
 
 from eventmap.model import JsonObject, JsonValue
 from eventmap.testing.events.content import needed
-from eventmap.testing.events.origin import HERE, Origin
+from eventmap.testing.origin import HERE, Origin
 
 Operation = Literal["insert", "update", "replace", "delete"]
 

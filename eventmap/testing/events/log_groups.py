@@ -5,7 +5,7 @@ from __future__ import annotations
 from eventmap.model import JsonObject
 from eventmap.rules.events.logs import logs_event, pack_logs
 from eventmap.testing.events.content import needed, text_of
-from eventmap.testing.events.origin import HERE, Origin
+from eventmap.testing.origin import HERE, Origin
 
 
 def logs(

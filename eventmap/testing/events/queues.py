@@ -11,7 +11,7 @@ from eventmap.errors import InvalidParameterValue
 from eventmap.model import JsonObject
 from eventmap.rules.events.records import md5_of_attributes, sqs_record
 from eventmap.testing.events.content import Attributes, needed, text_of, typed
-from eventmap.testing.events.origin import HERE, Origin
+from eventmap.testing.origin import HERE, Origin
 
 
 def sqs(

@@ -14,7 +14,7 @@ from eventmap.rules.events.records import dynamodb_record, kinesis_record
 from eventmap.testing import dynamodb_items, dynamodb_table
 from eventmap.testing.dynamodb_table import EXPIRED_BY, ViewType
 from eventmap.testing.events.content import base64_of, needed
-from eventmap.testing.events.origin import HERE, Origin
+from eventmap.testing.origin import HERE, Origin
 
 _SHARD: Final = "shardId-000000000000"
 _KINESIS_NUMBER: Final = 49_590_338_271_490_256_608_559_692_538_361_571_095_921_575_989_136_588_898

@@ -9,7 +9,7 @@ from eventmap.model import JsonObject, JsonValue
 from eventmap.rules.partition import partition
 from eventmap.rules.sns_message import Envelope, lambda_event
 from eventmap.testing.events.content import Attribute, text_of, typed
-from eventmap.testing.events.origin import HERE, Origin
+from eventmap.testing.origin import HERE, Origin
 
 _SIGNATURE: Final = "RVhBTVBMRQ=="  # of no use to a function: AWS has checked who sent the message
 

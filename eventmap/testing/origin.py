@@ -6,13 +6,14 @@ import hashlib
 import re
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Final
 
 from eventmap.errors import InvalidParameterValue
 from eventmap.rules.partition import partition
 
 _ACCOUNT: Final = re.compile(r"\d{12}", re.ASCII)
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _REGION: Final = re.compile(r"[a-z0-9-]+", re.ASCII)
 
 
@@ -48,9 +49,6 @@ class Origin:
         """`2026-01-01T00:00:00.000Z`; in whole seconds with timespec "seconds"."""
         return self.at.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
-    def later(self, milliseconds: int) -> Origin:
-        return Origin(self.region, self.account_id, self.at + timedelta(milliseconds=milliseconds), self.seed)
-
     def uuid(self, of: str, number: int = 0) -> str:
         """The identifier of the thing called `of`; a `number` for each of several."""
         return str(uuid.UUID(bytes=self._digest(of, number)[:16], version=4))
@@ -69,3 +67,14 @@ class Origin:
 
 HERE: Final = Origin()
 """What is meant where nothing is said: us-east-1, account 123456789012, 2026-01-01T00:00:00Z."""
+
+
+def month(at: datetime) -> str:
+    """Its English name, whatever language this machine speaks."""
+    return _MONTHS[at.month - 1]
+
+
+def clf(at: datetime) -> str:
+    """As access logs write it: `01/Jan/2026:00:00:00 +0000`."""
+    at = at.astimezone(UTC)
+    return f"{at:%d}/{month(at)}/{at:%Y:%H:%M:%S} +0000"
