@@ -6,7 +6,7 @@ source ──Record──▶ delivery ──Event──▶ runtime ──Respons
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -124,6 +124,10 @@ class Refused:
 
 
 Response = Returned | FunctionError | Refused
+
+Stream = Callable[[JsonObject | bytes], Awaitable[None]]
+"""Takes an answer as it comes: an object before everything else is the head of an HTTP response, the rest its pieces.
+What it raises is a failure of the handler."""
 
 
 # What that means for a batch. ----------------------------------------------------------------------------------------

@@ -47,6 +47,7 @@ STREAM_REPLACED: Final = "stream.replaced"  # the table has a new one
 FILTER_UNUSUAL: Final = "filter.unusual"
 REQUEST_REFUSED: Final = "request.refused"  # an HTTP request; counted by why
 REQUEST_FAILED: Final = "request.failed"  # by a defect of ours
+ANSWER_MALFORMED: Final = "answer.malformed"  # a function's to an HTTP request: the client got an error
 EVENT_NOT_ACCEPTED: Final = "event.unaccepted"  # it could not be made durable; its sender was told
 CLAIM_UNRELEASED: Final = "claim.unreleased"  # of a run that failed: its key is kept until the claim expires
 QUEUE_AWAITED: Final = "queue.awaited"  # one of that name was deleted a moment ago

@@ -8,7 +8,7 @@ from typing import Protocol, SupportsBytes
 
 from eventmap.delivery.slots import MappingSlots
 from eventmap.function import Function
-from eventmap.model import Event, JsonObject, Refused, Response
+from eventmap.model import Event, JsonObject, Refused, Response, Stream
 from eventmap.queued_event import Accept
 from eventmap.rules.invoke_errors import busy_reason
 
@@ -27,6 +27,7 @@ class Runs(Protocol):
         client_context: JsonObject | None = None,
         invoked_arn: str | None = None,
         trace_id: str = "",
+        stream: Stream | None = None,
     ) -> Response: ...
 
 
@@ -46,6 +47,7 @@ class DirectInvocation:
         """`log` is the one `runtime` writes to; `slots` a share of the function's, for these callers alone."""
         self.name: str = function.function_name
         self.arn: str = runtime.arn
+        self.timeout: int = function.timeout
         self.aliases: Sequence[str] = tuple(function.aliases)
         self.accept: Accept = accept
         self._runtime = runtime
@@ -55,6 +57,7 @@ class DirectInvocation:
 
     def replace(self, function: Function) -> None:
         """The function has another configuration from now on."""
+        self.timeout = function.timeout
         self.aliases = tuple(function.aliases)
         self._busy = Refused(busy_reason(function))
 
@@ -67,6 +70,7 @@ class DirectInvocation:
         client_context: JsonObject | None,
         trace_id: str,
         wants_log: bool,
+        stream: Stream | None = None,
     ) -> tuple[Response, bytes | None]:
         """Run it once; the bytes are the end of its log, None if `wants_log` is False or it did not run."""
         reservation = self._slots.try_reserve()
@@ -79,6 +83,7 @@ class DirectInvocation:
                 client_context=client_context,
                 invoked_arn=invoked_arn,
                 trace_id=trace_id,
+                stream=stream,
             )
             if not wants_log:
                 return await run, None

@@ -10,7 +10,7 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from . import child_logging, error_object, frames, lifeline, loading
@@ -105,6 +105,10 @@ class _Environment:
             result = self._handler(event, context)
             if isinstance(result, Awaitable):
                 result = self._wait_for(result)
+            if isinstance(result, AsyncGenerator):
+                from .streaming import drained  # only a generator pays for it
+
+                result = self._wait_for(drained(result, None))
             payload = to_json(result)
         except (SystemExit, KeyboardInterrupt, GeneratorExit):
             raise

@@ -13,7 +13,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
-from eventmap.model import Event, FunctionError, JsonObject, Response
+from eventmap.model import Event, FunctionError, JsonObject, Response, Stream
 from eventmap.runtime import error_object
 from eventmap.runtime.report import Status
 
@@ -27,6 +27,7 @@ class Invocation:
     client_context: JsonObject | None = None
     invoked_arn: str | None = None  #: as it was addressed, alias or version included; None = the function's own
     trace_id: str = ""  #: the X-Ray header of this invocation; "" = none
+    stream: Stream | None = None  #: takes what an `async` generator yields; None = it is joined
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ import contextvars
 import functools
 import inspect
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 import anyio
@@ -25,6 +25,7 @@ from eventmap.runtime import error_object, loading, memory, report
 from eventmap.runtime.context import LambdaContext, Place
 from eventmap.runtime.environment import Completed, Invocation, function_error
 from eventmap.runtime.response import RESPONSE_LIMIT_BYTES, to_json
+from eventmap.runtime.streaming import drained
 from eventmap.runtime.thread import OwnThread
 
 _log = telemetry.logger("eventmap.runtime")
@@ -106,6 +107,8 @@ class InlineEnvironment:
                 result = await self._call_in_thread(invocation.event.text, context)
             if isinstance(result, Awaitable):
                 result = await result
+            if isinstance(result, AsyncGenerator):
+                result = await drained(result, invocation.stream)
             payload = to_json(result)
         except (KeyboardInterrupt, GeneratorExit):
             raise
@@ -223,7 +226,10 @@ class _Raised:
 
 
 def is_async(handler: object) -> bool:
-    """Whether calling it gives a coroutine: an `async def`, a partial of one, an object with an async `__call__`."""
+    """Whether calling it runs nothing yet: an `async def`, a partial of one, an object with an async `__call__`."""
     while isinstance(handler, functools.partial):
         handler = handler.func
-    return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(getattr(handler, "__call__", None))  # noqa: B004
+    return any(
+        inspect.iscoroutinefunction(each) or inspect.isasyncgenfunction(each)
+        for each in (handler, getattr(handler, "__call__", None))  # noqa: B004
+    )

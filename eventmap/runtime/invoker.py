@@ -14,7 +14,7 @@ from eventmap import telemetry
 from eventmap.clock import elapsed_s, utc_now
 from eventmap.errors import ConfigurationError, EnvironmentNotStarted
 from eventmap.function import Function
-from eventmap.model import Event, FunctionError, JsonObject, Refused, Response
+from eventmap.model import Event, FunctionError, JsonObject, Refused, Response, Stream
 from eventmap.rules.invoke_errors import busy_reason
 from eventmap.rules.partition import partition
 from eventmap.runtime import error_object, report
@@ -107,16 +107,17 @@ class FunctionRuntime:
         client_context: JsonObject | None = None,
         invoked_arn: str | None = None,
         trace_id: str = "",
+        stream: Stream | None = None,
     ) -> Response:
         """Run the handler once on `event`; a `request_id` of None makes one up.
 
         `invoked_arn` is what the context shows, None = the function's own (INV-101). `trace_id`, printable text, is in
         the child's `_X_AMZN_TRACE_ID` while it runs, "" = none; inline handlers share one environment of variables and
-        do not see it.
+        do not see it. `stream` takes what an inline `async` generator yields, as it comes; the response is then `null`.
         Never queues: Refused when all environments are busy, or none could be started. Cancelled, it leaves nothing
         running that can be stopped.
         """
-        invocation = Invocation(request_id or new_request_id(), event, client_context, invoked_arn, trace_id)
+        invocation = Invocation(request_id or new_request_id(), event, client_context, invoked_arn, trace_id, stream)
         if len(event.text) > EVENT_LIMIT_BYTES:
             return function_error(error_object.of_large_event(EVENT_LIMIT_BYTES))
         environment = self._take()

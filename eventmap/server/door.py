@@ -20,7 +20,11 @@ def check(headers: Mapping[str, str], public_hosts: frozenset[str]) -> Refusal |
     """None = it comes from a program that knows this server."""
     if "origin" in headers:
         return foreign("Requests of web pages are not accepted; call from a program, without an Origin header")
-    host = headers.get("host", "")
+    return check_host(headers.get("host", ""), public_hosts)
+
+
+def check_host(host: str, public_hosts: frozenset[str]) -> Refusal | None:
+    """The same for the Host alone, where web pages are welcome."""
     if len(host) > _LONGEST_HOST or not is_expected(host, public_hosts):
         return foreign(
             f"Host {host[:100]!r} is not this server's: use an IP address or localhost, or start it with its public URL"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from typing import Literal
 
 import anyio
 from starlette.types import Receive, Scope, Send
@@ -83,8 +84,15 @@ class Exchange:
             return invoke_errors.encoding_refused("Content-Encoding", encoding)
         if (encoding := self.headers.get("transfer-encoding", "chunked").lower()) != "chunked":
             return invoke_errors.encoding_refused("Transfer-Encoding", encoding)
-        if int(self.headers.get("content-length", "0")) > limit_bytes:
+        body = await self.read(limit_bytes)
+        if body == "large":
             return too_large
+        return invoke_errors.too_slow(self._body_timeout_s) if body == "slow" else body
+
+    async def read(self, limit_bytes: int) -> bytes | Literal["large", "slow"]:
+        """The whole body, whatever it is; one announced as larger than the limit is not read. Raises: ClientGone."""
+        if int(self.headers.get("content-length", "0")) > limit_bytes:
+            return "large"
         with anyio.move_on_after(self._body_timeout_s):
             body = await self._read_piece()
             if not self._has_body_left and len(body) <= limit_bytes:
@@ -93,17 +101,27 @@ class Exchange:
             while size <= limit_bytes and self._has_body_left:
                 pieces.append(await self._read_piece())
                 size += len(pieces[-1])
-            return b"".join(pieces) if size <= limit_bytes else too_large
-        return invoke_errors.too_slow(self._body_timeout_s)
+            return b"".join(pieces) if size <= limit_bytes else "large"
+        return "slow"
 
     async def answer(self, status: int, body: bytes, headers: Headers = (_JSON,)) -> None:
         """Send the one answer."""
-        await self._start(status, body, headers)
+        await self._start(status, [_length(body), *headers])
         await self._send({"type": "http.response.body", "body": body})
+
+    async def begin(self, status: int, headers: Headers) -> None:
+        """Begin an answer that comes in pieces; one that is never ended is cut off, which its client notices."""
+        await self._start(status, headers)
+
+    async def send_piece(self, piece: bytes) -> None:
+        """Waits for a client that reads slower than we send."""
+        await self._send({"type": "http.response.body", "body": piece, "more_body": True})
+
+    async def end(self) -> None:
+        await self._send({"type": "http.response.body", "body": b""})
 
     async def refuse(self, refusal: Refusal, headers: Headers = ()) -> None:
         """Answer as AWS would, count it, and let go of a connection whose request was not read to its end."""
-        self._statistics.refused[refusal.why] += 1
         _log.debug(
             telemetry.REQUEST_REFUSED,
             request_id=self.request_id,
@@ -114,26 +132,27 @@ class Exchange:
         more = [_JSON, (b"x-amzn-errortype", refusal.error_type.encode()), *headers]
         if refusal.retry_after_s is not None:
             more.append((b"retry-after", str(refusal.retry_after_s).encode()))
-        if not self._has_body_left:
-            await self.answer(refusal.status, refusal.body, more)
-            return
-        await self._start(refusal.status, refusal.body, [*more, (b"connection", b"close")])
-        await self._send({"type": "http.response.body", "body": refusal.body, "more_body": True})
-        if refusal.why != "slow" and "expect" not in self.headers:
-            await self._discard()
-        await self._send({"type": "http.response.body", "body": b""})
+        await self.turn_away(refusal.why, refusal.status, refusal.body, more)
 
-    async def _start(self, status: int, body: bytes, headers: Headers) -> None:
+    async def turn_away(self, why: str, status: int, body: bytes, headers: Headers) -> None:
+        """The same with an answer of one's own."""
+        self._statistics.refused[why] += 1
+        if not self._has_body_left:
+            await self.answer(status, body, headers)
+            return
+        await self._start(status, [_length(body), *headers, (b"connection", b"close")])
+        await self.send_piece(body)
+        if why != "slow" and "expect" not in self.headers:
+            await self._discard()
+        await self.end()
+
+    async def _start(self, status: int, headers: Headers) -> None:
         self.is_answered = True
         await self._send(
             {
                 "type": "http.response.start",
                 "status": status,
-                "headers": [
-                    (b"x-amzn-requestid", self.request_id.encode()),
-                    (b"content-length", str(len(body)).encode()),
-                    *headers,
-                ],
+                "headers": [(b"x-amzn-requestid", self.request_id.encode()), *headers],
             }
         )
 
@@ -154,3 +173,7 @@ class Exchange:
                     left -= len(await self._read_piece())
             except ClientGone:
                 return
+
+
+def _length(body: bytes) -> tuple[bytes, bytes]:
+    return (b"content-length", str(len(body)).encode())

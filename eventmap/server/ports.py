@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from eventmap.model import Event, JsonObject, Response
+from eventmap.model import Event, JsonObject, Response, Stream
 from eventmap.queued_event import Accept
 
 
@@ -19,6 +19,10 @@ class InvokableFunction(Protocol):
     @property
     def arn(self) -> str:
         """Its own, unqualified."""
+
+    @property
+    def timeout(self) -> int:
+        """Seconds one invocation may run."""
 
     @property
     def aliases(self) -> Sequence[str]:
@@ -37,9 +41,11 @@ class InvokableFunction(Protocol):
         client_context: JsonObject | None,
         trace_id: str,
         wants_log: bool,
+        stream: Stream | None = None,
     ) -> tuple[Response, bytes | None]:
         """Run it once, now, or answer Refused; the bytes are the end of its log, None if `wants_log` is False.
 
+        `stream` takes what it yields as it comes, if it does; a response after that says only how it ended.
         Never raises: what goes wrong inside is a response.
         """
 

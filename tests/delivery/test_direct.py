@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from eventmap.delivery.direct import DirectInvocation
 from eventmap.delivery.slots import FunctionSlots, Reservation
 from eventmap.function import Function
-from eventmap.model import Event, JsonObject, Refused, Response, Returned
+from eventmap.model import Event, JsonObject, Refused, Response, Returned, Stream
 from eventmap.runtime.invoker import FunctionRuntime
 from eventmap.runtime.tail import TailedLog
 from tests.runtime.running import Unread
@@ -112,6 +112,7 @@ class Scripted:
         client_context: JsonObject | None = None,
         invoked_arn: str | None = None,
         trace_id: str = "",
+        stream: Stream | None = None,
     ) -> Response:
         self.given.append((request_id, invoked_arn, trace_id))
         if self.response is None:
