@@ -100,7 +100,7 @@ class HttpRoute:
             _check_cors(self.route, self.cors)
         if self.authorizer is not None:
             self._only_of("authorizer", "2.0", "1.0", "url")
-            if not callable(self.authorizer) and not isinstance(self.authorizer, Mapping):
+            if not _is_table(self.authorizer) and not callable(self.authorizer):
                 self._refuse("authorizer must be a table or a function of the event")
         if self.invoke_mode not in get_args(InvokeMode):
             self._refuse(f"invoke_mode {self.invoke_mode!r} is unknown; choose BUFFERED or RESPONSE_STREAM")

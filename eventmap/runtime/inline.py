@@ -102,7 +102,7 @@ class InlineEnvironment:
         cancellations = 0 if task is None else task.cancelling()
         try:
             if self._is_async:
-                result = await self._call(invocation.event.text, context)
+                result = self._call(invocation.event.text, context)
             else:
                 result = await self._call_in_thread(invocation.event.text, context)
             if isinstance(result, Awaitable):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from eventmap.testing.faults import FaultyQueue
+    from eventmap.testing.http_client import HttpAnswer, HttpClient, http_api
     from eventmap.testing.memory_dynamodb import MemoryDynamoDb
     from eventmap.testing.memory_kinesis import MemoryKinesis
     from eventmap.testing.memory_leases import MemoryLeaseTable
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = [
     "FaultyQueue",
     "FaultyStream",
+    "HttpAnswer",
+    "HttpClient",
     "MemoryDynamoDb",
     "MemoryKinesis",
     "MemoryLeaseTable",
@@ -33,12 +36,15 @@ __all__ = [
     "MemoryTarget",
     "SigningAuthority",
     "VirtualTimeLoop",
+    "http_api",
     "run_in_virtual_time",
 ]
 
 _HOMES = {
     "FaultyQueue": "eventmap.testing.faults",
     "FaultyStream": "eventmap.testing.stream_faults",
+    "HttpAnswer": "eventmap.testing.http_client",
+    "HttpClient": "eventmap.testing.http_client",
     "MemoryDynamoDb": "eventmap.testing.memory_dynamodb",
     "MemoryKinesis": "eventmap.testing.memory_kinesis",
     "MemoryLeaseTable": "eventmap.testing.memory_leases",
@@ -48,6 +54,7 @@ _HOMES = {
     "MemoryTarget": "eventmap.testing.memory_target",
     "SigningAuthority": "eventmap.testing.sns_signing",
     "VirtualTimeLoop": "eventmap.testing.virtual_time",
+    "http_api": "eventmap.testing.http_client",
     "run_in_virtual_time": "eventmap.testing.virtual_time",
 }
 
