@@ -1,4 +1,4 @@
-"""App: what a user declares — functions, and the queues, streams, topics and buckets they are mapped to."""
+"""App: what a user declares — functions, and what invokes them: queues, streams, topics, schedules, requests."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from eventmap.errors import ConfigurationError, InvalidParameterValue
+from eventmap.event_rule import EventRule, event_rule_of
 from eventmap.function import Function, Handler, Isolation
+from eventmap.http_route import HttpRoute, http_route_of
 from eventmap.mapping import EventSourceMapping, mapping_of
 from eventmap.records import RESPONSE_TYPES_MARK
+from eventmap.schedule import Schedule, schedule_of
 from eventmap.stream_mapping import StreamMapping, stream_mapping_of
 from eventmap.subscription import S3Notification, SnsSubscription, notification_of, subscription_of
 
@@ -20,20 +23,22 @@ if TYPE_CHECKING:
 
     from eventmap.runtime.report import InvocationLog
     from eventmap.service import Running
-    from eventmap.service.settings import HttpSettings
+    from eventmap.service.settings import HttpApiSettings, HttpSettings
     from eventmap.sources.dynamodb import DynamoDbStreamsApi
     from eventmap.sources.kinesis import KinesisApi
     from eventmap.sources.sqs import QueueApi
 
-NO_PARTIAL_ANSWER: Final = "which reports failed records, and an event of a topic or bucket fails or not as a whole"
+NO_PARTIAL_ANSWER: Final = "which reports failed records, and this event fails or not as a whole"
 
 H = TypeVar("H", bound=Handler)
-AnyMapping = EventSourceMapping | StreamMapping | SnsSubscription | S3Notification
+Polled = EventSourceMapping | StreamMapping
+AnyMapping = Polled | SnsSubscription | S3Notification | Schedule | EventRule | HttpRoute
 Builder = Callable[[Mapping[str, Any]], AnyMapping]
 
 _FUNCTION_SETTINGS = {field.name for field in fields(Function)} - {"handler"}
 _NOT_OF_PUSHES = _FUNCTION_SETTINGS - {"function_name"}
 # The mapping of a stream has retries and a destination of its own.
+_NOT_OF_RULES = _FUNCTION_SETTINGS - {field.name for field in fields(EventRule)}
 _NOT_OF_POLLED = _FUNCTION_SETTINGS - {field.name for field in fields(StreamMapping)}
 
 
@@ -100,6 +105,27 @@ class App:
         """
         return self._mapped(notification_of, {"bucket": bucket, **settings}, _NOT_OF_PUSHES)
 
+    def schedule(self, expression: str, /, **settings: Any) -> Callable[[H], H]:
+        """Invoke the decorated handler, which is returned unchanged, at times: `rate(5 minutes)`, `cron(0 3 * * ? *)`.
+
+        `settings`: any field of `Schedule` but `schedule_expression`. Raises: InvalidParameterValue in AWS' words.
+        """
+        return self._mapped(schedule_of, {"schedule_expression": expression, **settings}, _NOT_OF_PUSHES)
+
+    def event(self, pattern: Mapping[str, Any] | str, /, **settings: Any) -> Callable[[H], H]:
+        """Invoke the decorated handler, which is returned unchanged, with the events of a bus that match the pattern.
+
+        `settings`: any field of `EventRule` but `event_pattern`. Raises: InvalidPattern, InvalidParameterValue.
+        """
+        return self._mapped(event_rule_of, {"event_pattern": pattern, **settings}, _NOT_OF_RULES)
+
+    def http(self, route: str, /, **settings: Any) -> Callable[[H], H]:
+        """Let the decorated handler, which is returned unchanged, answer requests: `GET /orders/{id}`, `$default`.
+
+        `settings`: any field of `HttpRoute` but `route`. Raises: InvalidParameterValue.
+        """
+        return self._mapped(http_route_of, {"route": route, **settings}, _NOT_OF_PUSHES)
+
     def _mapped(
         self, build: Builder, settings: dict[str, Any], of_functions: Container[str] = _NOT_OF_POLLED
     ) -> Callable[[H], H]:
@@ -114,7 +140,7 @@ class App:
                 declared["function_name"] = settings["function_name"]
             self._check(handler)
             reporting = _response_types(handler)
-            if reporting and isinstance(built, SnsSubscription | S3Notification):
+            if reporting and not isinstance(built, Polled):
                 raise InvalidParameterValue(f"{default_name(handler)} is made with @each_record, {NO_PARTIAL_ANSWER}")
             self._mappings.append((handler, build, {**reporting, **settings}))
             return handler
@@ -164,7 +190,11 @@ class App:
         state: Path | None = None,
         failover_s: float = 10.0,
         http: HttpSettings | None = None,
+        http_api: HttpApiSettings | None = None,
         events: Path | str | None = None,
+        schedules: Path | str | None = None,
+        buses: Path | None = None,
+        control: Path | None = None,
         keep_subscriptions: bool = False,
         log: InvocationLog | None = None,
         drain_budget_s: float | None = None,
@@ -175,7 +205,11 @@ class App:
         `dynamodb_api` replace AWS altogether. `leases`: where checkpoints of streams are: "sqlite", "dynamodb:TABLE",
         or "memory" for none that last; `state`: the SQLite file, None = .eventmap/state.sqlite; `failover_s`: for how
         long a silent worker keeps its shards, at least 1. `events`: where accepted events are until they end: a SQLite
-        file, None = .eventmap/events.sqlite; "sqs:QUEUE"; "memory". `keep_subscriptions`: also when it ends. `log` is
+        file, None = .eventmap/events.sqlite; "sqs:QUEUE"; "memory", and then nothing of what follows is kept either.
+        `schedules`: where it is noted which has run when: a SQLite file, None = .eventmap/schedules.sqlite;
+        "dynamodb:TABLE" for a fleet, where each run happens once; "memory". `buses`, `control`: the SQLite files of
+        event buses, and of mappings and functions made by API. `http_api`: where HTTP routes are served.
+        `keep_subscriptions`: also when it ends. `log` is
         given START, END and REPORT lines; None = none are made. `drain_budget_s`: how long running invocations may take
         to end; None = the longest function timeout and 5 s.
         Raises: ConfigurationError, SourceError and StateError before anything is received.
@@ -195,6 +229,11 @@ class App:
             http=http,
             events=events if isinstance(events, str) else "sqlite",
             events_file=None if isinstance(events, str) else events,
+            schedules=schedules if isinstance(schedules, str) else "sqlite",
+            schedules_file=None if isinstance(schedules, str) else schedules,
+            buses_file=buses,
+            control_file=control,
+            http_api=http_api,
             keep_subscriptions=keep_subscriptions,
             log=log or service.Silent(),
             drain_budget_s=drain_budget_s,
@@ -225,6 +264,12 @@ def source_of(mapping: AnyMapping) -> str:
             return mapping.topic_arn
         case S3Notification():
             return mapping.bucket
+        case Schedule():
+            return mapping.schedule_expression
+        case EventRule():
+            return mapping.rule_name
+        case HttpRoute():
+            return mapping.route
 
 
 def _response_types(handler: Handler) -> dict[str, Any]:

@@ -11,7 +11,10 @@ from eventmap.cli.mappings import SOURCE_FIELDS, STREAM_KINDS, Kind, build_mappi
 from eventmap.cli.run_options import (
     BUCKET_SETTINGS,
     FAILURE_SETTINGS,
+    HTTP_SETTINGS,
     QUEUE_SETTINGS,
+    RULE_SETTINGS,
+    SCHEDULE_SETTINGS,
     SERVER_SETTINGS,
     SHARED_SETTINGS,
     SOURCES,
@@ -45,6 +48,7 @@ def check(options: RunOptions, config: ConfigFile) -> None:
     _check_place(options)
     _check_state(options)
     check_events(options.events)
+    check_schedule_state(options.schedule_state)
     _check_configured(options, config)
     _check_positions(options, config)
     _check_server(options)
@@ -54,11 +58,19 @@ def check(options: RunOptions, config: ConfigFile) -> None:
         for name, target in options.named_targets:
             check_target(target)
             _check_function(options, name or "function")
+        if options.http_api is not None and len(options.targets) > 1:
+            _refuse_several(options)
         for kind, source in options.sources:
             _check_mapping(kind, source, options)
         _check_function(options, "function")
     except ConfigurationError as error:
         raise Misuse(str(error)) from None
+
+
+def _refuse_several(options: RunOptions) -> None:
+    """Of plain handlers; several Apps have routes of their own. What a target is, is not known yet: its form tells."""
+    if options.http_format is not None:
+        raise Misuse("--http-api serves one handler whatever the request: give several of them routes with @app.http")
 
 
 def check_target(target: str) -> None:
@@ -96,7 +108,7 @@ def _check_configured(options: RunOptions, config: ConfigFile) -> None:
     """A function without a source is called by its name, if anybody listens."""
     for function in config.functions:
         if not function.mappings and options.http is None:
-            kinds = ", ".join(f"[[functions.{function.name}.{kind}]]" for kind in SOURCES)
+            kinds = ", ".join(f"[[functions.{function.name}.{kind}]]" for kind in SOURCE_FIELDS)
             raise Misuse(
                 f"{options.config}: [functions.{function.name}] has no source: add one of {kinds}, or [http] to call "
                 "it by its name"
@@ -112,6 +124,9 @@ def _check_what_settings_are_for(options: RunOptions) -> None:
         (options.given_among(STREAM_SETTINGS), options.has_streams, "--kinesis and --dynamodb"),
         (options.given_among(TOPIC_SETTINGS), options.sns, "--sns"),
         (options.given_among(BUCKET_SETTINGS), options.s3, "--s3"),
+        (options.given_among(SCHEDULE_SETTINGS), options.schedule, "--schedule"),
+        (options.given_among(RULE_SETTINGS), options.event_pattern, "--event-pattern"),
+        (options.given_among(HTTP_SETTINGS), options.http_api is not None, "--http-api"),
         (options.given_among(SERVER_SETTINGS), options.http is not None, "--http"),
     ):
         if names and not given:
@@ -125,8 +140,10 @@ def _check_what_settings_are_for(options: RunOptions) -> None:
 
 
 def _check_server(options: RunOptions) -> None:
-    if options.has_pushes and options.workers > 1:
-        raise Misuse(ONE_PROCESS.format("pushes"))
+    if options.workers > 1 and (options.has_pushes or options.http_api is not None):
+        raise Misuse(ONE_PROCESS.format("pushes, schedules and servers"))
+    if options.http_api is not None and options.http_api == options.http != 0:
+        raise Misuse(f"--http-api and --http are two servers, and both are to listen on port {options.http}")
     if options.http is None:
         return
     from eventmap.cli.server import http_settings
@@ -158,6 +175,12 @@ def check_leases(leases: str | None, state: str | None) -> None:
         raise Misuse("--state is the file of --leases sqlite: leave one of them out")
     if state == "":
         raise Misuse("--state needs a file")
+
+
+def check_schedule_state(state: str | None) -> None:
+    """Raises: Misuse for what `--schedule-state` cannot say."""
+    if state in ("", "dynamodb:"):
+        raise Misuse("--schedule-state needs a file, or dynamodb:TABLE")
 
 
 def check_events(events: str | None) -> None:

@@ -12,8 +12,12 @@ from eventmap.cli.failure import Misuse, reason_of
 from eventmap.cli.instant import epoch_seconds
 from eventmap.cli.mappings import SOURCE_FIELDS, STREAM_KINDS, Kind, build_mapping
 from eventmap.errors import EventmapError
+from eventmap.event_rule import EventRule
 from eventmap.function import Function
+from eventmap.http_route import HttpRoute
 from eventmap.mapping import NOT_FOR_SQS, NOT_HONOURED, EventSourceMapping
+from eventmap.schedule import NOT_HONOURED as SCHEDULE_NOT_HONOURED
+from eventmap.schedule import Schedule
 from eventmap.shard import TRIM_HORIZON
 from eventmap.stream_mapping import NOT_FOR_STREAMS, StreamMapping
 from eventmap.subscription import NOT_FOR_FUNCTIONS, S3Notification, SnsSubscription
@@ -23,10 +27,13 @@ DEFAULT_PORT: Final = 9000
 _TOP_KEYS: Final = {"endpoint_url": str, "region": str, "profile": str, "local": bool, "events": str}
 _HTTP_KEYS: Final = {"port": int, "host": str, "public_url": str, "access_keys": dict, "allow_anonymous": bool}
 _FUNCTION_KEYS: Final = {field.name for field in fields(Function)} - {"function_name"}
-_GIVEN_OTHERWISE: Final = {"function_name", "event_source_arn", "event_source", "topic_arn", "bucket"}
+_GIVEN_OTHERWISE: Final = {"function_name", "event_source", *SOURCE_FIELDS.values()}
 _QUEUE_KEYS: Final = {field.name for field in fields(EventSourceMapping)} - _GIVEN_OTHERWISE
 _STREAM_KEYS: Final = {field.name for field in fields(StreamMapping)} - _GIVEN_OTHERWISE
 _TOPIC_KEYS: Final = {field.name for field in fields(SnsSubscription)} - _GIVEN_OTHERWISE
+_SCHEDULE_KEYS: Final = {field.name for field in fields(Schedule) if field.init} - _GIVEN_OTHERWISE
+_RULE_KEYS: Final = {field.name for field in fields(EventRule) if field.init} - _GIVEN_OTHERWISE
+_ROUTE_KEYS: Final = {field.name for field in fields(HttpRoute)} - _GIVEN_OTHERWISE
 _BUCKET_KEYS: Final = {field.name for field in fields(S3Notification)} - _GIVEN_OTHERWISE
 
 
@@ -57,6 +64,11 @@ _SOURCES: Final[Mapping[Kind, _SourceTable]] = {
     ),
     "sns": _SourceTable("topic", "a topic's name or ARN", frozenset(_TOPIC_KEYS | NOT_FOR_FUNCTIONS.keys())),
     "s3": _SourceTable("bucket", "a bucket's name or ARN", frozenset(_BUCKET_KEYS)),
+    "schedule": _SourceTable(
+        "expression", "such as rate(5 minutes)", frozenset(_SCHEDULE_KEYS | SCHEDULE_NOT_HONOURED.keys())
+    ),
+    "event": _SourceTable("pattern", "an event pattern, as text or as a table", frozenset(_RULE_KEYS)),
+    "http": _SourceTable("route", "such as GET /orders/{id}", frozenset(_ROUTE_KEYS)),
 }
 _KINDS: Final = {str: "text", bool: "true or false", int: "a whole number", dict: "a table"}
 
@@ -160,8 +172,8 @@ def _function(path: str, name: str, table: dict[str, Any]) -> ConfiguredFunction
 def _mapping(path: str, name: str, kind: Kind, table: dict[str, Any]) -> ConfiguredMapping:
     where, shape = f"[[functions.{name}.{kind}]]", _SOURCES[kind]
     source = table.pop(shape.key, None)
-    if not isinstance(source, str):
-        raise Misuse(f'{path}: {where} needs {shape.key} = "NAME", {shape.what}')
+    if not isinstance(source, str) and not (kind == "event" and isinstance(source, dict)):
+        raise Misuse(f'{path}: {where} needs {shape.key} = "…", {shape.what}')
     _refuse_unknown(table, {*shape.known, shape.key}, path, f"in {where}")
     timestamp = table.get("starting_position_timestamp")
     if timestamp is not None and not isinstance(timestamp, bool | int | float):

@@ -10,14 +10,18 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from eventmap.cli.failure import ImportFailed
 from eventmap.errors import ConfigurationError, EventmapError, TargetNotFound
+from eventmap.event_rule import EventRule
 from eventmap.function import Function
+from eventmap.http_route import HttpRoute
 from eventmap.mapping import EventSourceMapping
 from eventmap.records import RESPONSE_TYPES_MARK
+from eventmap.schedule import Schedule
 from eventmap.stream_mapping import StreamMapping
 from eventmap.subscription import S3Notification, SnsSubscription
 
@@ -35,6 +39,9 @@ _MAPPING_TAGS: Final[Mapping[str, Callable[..., AnyMapping]]] = {
     "stream": StreamMapping,
     "topic": SnsSubscription,
     "bucket": S3Notification,
+    "schedule": Schedule,
+    "rule": EventRule,
+    "route": HttpRoute,
 }
 _OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -204,10 +211,28 @@ def _document(described: Described) -> dict[str, Any]:
     return {
         "app": {
             "functions": [asdict(function) for function in described.functions],
-            "mappings": [{"tag": tags[type(mapping)], "fields": asdict(mapping)} for mapping in described.mappings],
+            "mappings": [{"tag": tags[type(mapping)], "fields": _fields_of(mapping)} for mapping in described.mappings],
             "folder": described.folder,
         }
     }
+
+
+def _fields_of(mapping: AnyMapping) -> dict[str, Any]:
+    """What it is made of, as JSON has it. Raises: ConfigurationError for what cannot leave the process."""
+    found: dict[str, Any] = {}
+    for field in fields(mapping):
+        if not field.init:
+            continue
+        value = getattr(mapping, field.name)
+        if callable(value):
+            from eventmap.app import source_of
+
+            raise ConfigurationError(
+                f"{source_of(mapping)!r}: {field.name} is a function, which only --isolation inline can call; "
+                "a table of what it would answer can be given instead"
+            )
+        found[field.name] = value.isoformat() if isinstance(value, datetime) else value
+    return found
 
 
 def _from_document(target: str, document: dict[str, Any]) -> Described:

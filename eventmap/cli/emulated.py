@@ -16,11 +16,14 @@ from eventmap.cli.failure import Misuse
 from eventmap.cli.mappings import name_of_arn, names_of, source_name
 from eventmap.cli.place import Place
 from eventmap.cli.plan import Plan
+from eventmap.event_rule import EventRule
 from eventmap.function import Function
+from eventmap.http_route import HttpRoute
 from eventmap.local.items import TableKey
 from eventmap.local.seeding import create_queues, dead_letter_name
 from eventmap.local.stream_seeding import create_stream, create_table
 from eventmap.mapping import EventSourceMapping
+from eventmap.schedule import Schedule
 from eventmap.stream_mapping import StreamMapping
 from eventmap.subscription import S3Notification, SnsSubscription
 
@@ -49,7 +52,9 @@ def report_names(plan: Plan) -> tuple[str, ...]:
 
 def record_names(plan: Plan) -> tuple[str, ...]:
     """The same for those that take what became of asynchronous events."""
-    arns = (arn for function in plan.functions for arn in _destinations(function) if arn.split(":")[2] == "sqs")
+    named = [arn for function in plan.functions for arn in _destinations(function)]
+    named += [rule.dead_letter_arn for rule in plan.rules if rule.dead_letter_arn]
+    arns = (arn for arn in named if arn.split(":")[2] == "sqs")
     others = {*plan.queue_names, *report_names(plan)}
     return tuple(name for name in dict.fromkeys(map(name_of_arn, arns)) if name not in others)
 
@@ -119,6 +124,12 @@ def _localized(mapping: AnyMapping, place: Place) -> AnyMapping:
                 return mapping
             arn = _localized_arn(mapping.on_failure, place, ())
             return replace(mapping, destination_config={"OnFailure": {"Destination": arn}})
+        case EventRule():
+            if mapping.dead_letter_arn is None:
+                return mapping
+            return replace(mapping, dead_letter_arn=_localized_arn(mapping.dead_letter_arn, place, ()))
+        case Schedule() | HttpRoute():
+            return mapping
         case _:
             assert_never(mapping)
 

@@ -10,6 +10,7 @@ from eventmap.cli.event_batches import BATCHES
 from eventmap.cli.event_kinds import kinds
 from eventmap.cli.event_options import printing
 from eventmap.cli.event_pushes import PUSHES
+from eventmap.cli.event_requests import REQUESTS
 
 event_app: Final = typer.Typer(
     name="event",
@@ -26,5 +27,5 @@ event_app: Final = typer.Typer(
     rich_markup_mode=None,
 )
 event_app.command("kinds", short_help="List the kinds of events, or name that of one.")(kinds)
-for _build, _gist in (*BATCHES, *PUSHES):
+for _build, _gist in (*BATCHES, *PUSHES, *REQUESTS):
     event_app.command(_build.__name__.replace("_", "-"), short_help=_gist)(printing(_build))

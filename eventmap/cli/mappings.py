@@ -9,16 +9,23 @@ from typing import Any, Final, Literal, get_args
 from eventmap.app import AnyMapping
 from eventmap.aws.arn import parse_queue, parse_stream
 from eventmap.errors import InvalidParameterValue
+from eventmap.event_rule import EventRule, event_rule_of
+from eventmap.http_route import HttpRoute, http_route_of
 from eventmap.mapping import EventSourceMapping, mapping_of
 from eventmap.rules.filter_policy import ON_SUBSCRIBE, FilterPolicy
+from eventmap.schedule import Schedule, schedule_of
 from eventmap.stream_mapping import EventSource, StreamMapping, stream_mapping_of
 from eventmap.subscription import S3Notification, SnsSubscription, notification_of, subscription_of
 
-Kind = Literal["sqs", "kinesis", "dynamodb", "sns", "s3"]
-PushKind = Literal["sns", "s3"]
+Kind = Literal["sqs", "kinesis", "dynamodb", "sns", "s3", "schedule", "event", "http"]
 Push = SnsSubscription | S3Notification
+Filled = EventSourceMapping | StreamMapping | Push
+"""What messages, records and objects can be sent to."""
 
-PUSH_KINDS: Final[tuple[PushKind, ...]] = get_args(PushKind)
+EVENT_KINDS: Final[tuple[Kind, ...]] = ("sns", "s3", "schedule", "event")
+"""What comes as asynchronous events."""
+
+POLLED_KINDS: Final[tuple[Kind, ...]] = ("sqs", "kinesis", "dynamodb")
 STREAM_KINDS: Final[tuple[EventSource, ...]] = get_args(EventSource)
 SOURCE_FIELDS: Final[Mapping[Kind, str]] = {
     "sqs": "event_source_arn",
@@ -26,6 +33,9 @@ SOURCE_FIELDS: Final[Mapping[Kind, str]] = {
     "dynamodb": "event_source_arn",
     "sns": "topic_arn",
     "s3": "bucket",
+    "schedule": "schedule_expression",
+    "event": "event_pattern",
+    "http": "route",
 }
 """The field that names the source, of each kind's mapping."""
 _TOPIC_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,256}", re.ASCII)
@@ -50,6 +60,12 @@ def build_mapping(kind: Kind, settings: Mapping[str, Any]) -> AnyMapping:
             notification = notification_of(settings)
             _check_bucket(notification)
             return notification
+        case "schedule":
+            return schedule_of(settings)
+        case "event":
+            return event_rule_of(settings)
+        case "http":
+            return http_route_of(settings)
         case "kinesis" | "dynamodb":
             return build_stream(kind, settings)
 
@@ -71,10 +87,16 @@ def kind_of(mapping: AnyMapping) -> Kind:
             return "sns"
         case S3Notification():
             return "s3"
+        case Schedule():
+            return "schedule"
+        case EventRule():
+            return "event"
+        case HttpRoute():
+            return "http"
 
 
 def source_name(mapping: AnyMapping) -> str:
-    """The name of the queue, Kinesis stream, table, topic or bucket."""
+    """The name of the queue, Kinesis stream, table, topic, bucket, schedule or rule; of a request its route."""
     match mapping:
         case EventSourceMapping():
             return parse_queue(mapping.event_source_arn).name
@@ -84,6 +106,12 @@ def source_name(mapping: AnyMapping) -> str:
             return topic_name(mapping.topic_arn)
         case S3Notification():
             return mapping.bucket_name
+        case Schedule():
+            return mapping.schedule_name
+        case EventRule():
+            return mapping.rule_name
+        case HttpRoute():
+            return mapping.route
 
 
 def names_of(kind: Kind, mappings: Iterable[AnyMapping]) -> list[str]:

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, get_type_hints
 
-from eventmap.cli import parameters, push_parameters, stream_parameters
+from eventmap.cli import event_parameters, parameters, push_parameters, stream_parameters
 from eventmap.cli.parameters import LogFormat
 
 Command = Callable[..., int]
@@ -23,6 +23,9 @@ class Sources:
     dynamodb: stream_parameters.DynamoDb = None
     sns: push_parameters.Sns = None
     s3: push_parameters.S3 = None
+    schedule: event_parameters.ScheduleOption = None
+    event_pattern: event_parameters.EventPattern = None
+    http_api: event_parameters.HttpApi = None
 
 
 class PolledSettings:
@@ -42,13 +45,16 @@ class PolledSettings:
 
 
 class PushSettings:
-    """Settings of subscriptions and bucket notifications."""
+    """Settings of subscriptions, bucket notifications, schedules, rules and routes."""
 
     filter_policy: push_parameters.FilterPolicy = None
     filter_policy_scope: push_parameters.FilterPolicyScopeOption = None
     s3_events: push_parameters.S3Events = None
     s3_prefix: push_parameters.S3Prefix = None
     s3_suffix: push_parameters.S3Suffix = None
+    schedule_timezone: event_parameters.ScheduleTimezone = None
+    bus: event_parameters.Bus = None
+    http_format: event_parameters.HttpFormatOption = None
     keep_subscriptions: push_parameters.KeepSubscriptions = False
 
 
@@ -98,6 +104,9 @@ class Run:
     state: stream_parameters.State = None
     failover_seconds: stream_parameters.FailoverSeconds = None
     events: push_parameters.Events = None
+    schedule_state: event_parameters.ScheduleState = None
+    buses: event_parameters.Buses = None
+    control: event_parameters.Control = None
     send: parameters.Send = None
     workers: parameters.Workers = 1
     watch: parameters.Watch = False

@@ -14,9 +14,11 @@ from eventmap.cli.config_file import DEFAULT_PORT, ConfigFile, ConfiguredFunctio
 from eventmap.cli.describe import Described, DescribedApp, DescribedHandler, describe_elsewhere, describe_here
 from eventmap.cli.failure import ImportFailed, Misuse
 from eventmap.cli.mappings import (
-    PUSH_KINDS,
+    EVENT_KINDS,
+    POLLED_KINDS,
     SOURCE_FIELDS,
     STREAM_KINDS,
+    Filled,
     Kind,
     Push,
     build_mapping,
@@ -26,11 +28,14 @@ from eventmap.cli.mappings import (
 from eventmap.cli.run_options import SOURCES, RunOptions
 from eventmap.cli.unused import refuse_unused
 from eventmap.errors import InvalidParameterValue
+from eventmap.event_rule import EventRule
 from eventmap.function import Function
+from eventmap.http_route import HttpRoute
 from eventmap.mapping import EventSourceMapping
 from eventmap.runtime import loading
 from eventmap.runtime.context import Place
 from eventmap.runtime.variables import process_environment
+from eventmap.schedule import Schedule
 from eventmap.shard import TRIM_HORIZON
 from eventmap.stream_mapping import StreamMapping
 from eventmap.subscription import S3Notification, SnsSubscription
@@ -73,9 +78,27 @@ class Plan:
         return tuple(dict.fromkeys(map(source_name, self.queues)))
 
     @property
-    def sources(self) -> tuple[AnyMapping, ...]:
-        """One mapping of each source."""
-        return tuple({(kind_of(each), source_name(each)): each for each in self.mappings}.values())
+    def sources(self) -> tuple[Filled, ...]:
+        """One mapping of each queue, stream, topic and bucket."""
+        filled: tuple[Filled, ...] = (*self.queues, *self.streams, *self.pushes)
+        return tuple({(kind_of(each), source_name(each)): each for each in filled}.values())
+
+    @property
+    def schedules(self) -> tuple[Schedule, ...]:
+        return tuple(mapping for mapping in self.mappings if isinstance(mapping, Schedule))
+
+    @property
+    def rules(self) -> tuple[EventRule, ...]:
+        return tuple(mapping for mapping in self.mappings if isinstance(mapping, EventRule))
+
+    @property
+    def routes(self) -> tuple[HttpRoute, ...]:
+        return tuple(mapping for mapping in self.mappings if isinstance(mapping, HttpRoute))
+
+    @property
+    def takes_events(self) -> bool:
+        """Whether asynchronous events come from any of the mappings."""
+        return bool(self.pushes or self.schedules or self.rules)
 
 
 def under_options(options: RunOptions, config: ConfigFile) -> RunOptions:
@@ -154,7 +177,7 @@ async def _of_configured(each: ConfiguredFunction, options: RunOptions) -> Plan:
     if isinstance(described, DescribedApp):
         raise Misuse(f"{options.config}: handler {each.target!r} is an App: give it as a TARGET instead")
     kinds = {mapping.kind for mapping in each.mappings}
-    settings = _settings(options, each.settings, takes_events=not kinds.isdisjoint(PUSH_KINDS))
+    settings = _settings(options, each.settings, takes_events=not kinds.isdisjoint(EVENT_KINDS))
     function = Function(handler=each.target, function_name=each.name, **settings)
     notes: tuple[str, ...] = ()
     mappings = []
@@ -172,10 +195,10 @@ async def _of_configured(each: ConfiguredFunction, options: RunOptions) -> Plan:
 def _of_handler(target: str, name: str, described: DescribedHandler, options: RunOptions) -> Plan:
     if not options.sources and not options.serves:
         raise Misuse(
-            f"{target!r} is a handler and needs a source: add --sqs, --kinesis, --dynamodb, --sns or --s3, or use "
-            "--config; to call it by its name use `eventmap serve`"
+            f"{target!r} is a handler and needs a source: add --sqs, --kinesis, --dynamodb, --sns, --s3, --schedule, "
+            "--event-pattern or --http-api, or use --config; to call it by its name use `eventmap serve`"
         )
-    settings = _settings(options, {"isolation": "process"}, takes_events=bool(options.sns or options.s3))
+    settings = _settings(options, {"isolation": "process"}, takes_events=_gives_events(options))
     function = Function(handler=target, function_name=name, **settings)
     mappings, notes = [], []
     for kind, source in options.sources:
@@ -196,7 +219,9 @@ def _of_app(name: str | None, target: str, described: DescribedApp, options: Run
             f"{target!r} is an App and brings its own sources: leave out {', '.join(given)}, "
             "or name one of its handlers"
         )
-    pushed = {each.function_name for each in described.mappings if kind_of(each) in PUSH_KINDS}
+    if options.http_api is not None and not any(kind_of(each) == "http" for each in described.mappings):
+        raise Misuse(f"--http-api serves routes, and {target!r} declares none: write @app.http('GET /path')")
+    pushed = {each.function_name for each in described.mappings if kind_of(each) in EVENT_KINDS}
     functions = tuple(
         replace(function, **_settings(options, _declared(function), takes_events=function.function_name in pushed))
         for function in described.functions
@@ -208,9 +233,13 @@ def _reporting(described: DescribedHandler, kind: Kind) -> dict[str, Any]:
     """A handler that says it reports item failures gets a mapping that listens. Raises: Misuse where none can."""
     if not described.response_types:
         return {}
-    if kind in PUSH_KINDS:
+    if kind not in POLLED_KINDS:
         raise Misuse(f"{described.name} is made with @each_record, {NO_PARTIAL_ANSWER}")
     return {"function_response_types": described.response_types}
+
+
+def _gives_events(options: RunOptions) -> bool:
+    return any(kind in EVENT_KINDS for kind, _ in options.sources)
 
 
 def _note(name: str) -> str:

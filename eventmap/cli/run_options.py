@@ -6,15 +6,27 @@ import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from eventmap.cli.failure import Misuse
 from eventmap.cli.instant import epoch_seconds
 from eventmap.cli.mappings import Kind
 from eventmap.function import Isolation
+from eventmap.http_route import DEFAULT as EVERY_REQUEST
 from eventmap.shard import TRIM_HORIZON
 
-SOURCES: Final = ("sqs", "kinesis", "dynamodb", "sns", "s3")
+OPTIONS_OF: Final[Mapping[Kind, str]] = {
+    "sqs": "sqs",
+    "kinesis": "kinesis",
+    "dynamodb": "dynamodb",
+    "sns": "sns",
+    "s3": "s3",
+    "schedule": "schedule",
+    "event": "event_pattern",
+}
+"""The option that names sources of each kind; a route of --http-api has none."""
+
+SOURCES: Final = tuple(OPTIONS_OF.values())
 SHARED_SETTINGS: Final = ("batch_size", "maximum_batching_window_in_seconds")
 QUEUE_SETTINGS: Final = ("maximum_concurrency",)
 STREAM_SETTINGS: Final = (
@@ -29,6 +41,9 @@ TOPIC_SETTINGS: Final = ("filter_policy", "filter_policy_scope")
 BUCKET_SETTINGS: Final = ("s3_events", "s3_prefix", "s3_suffix")
 FAILURE_SETTINGS: Final = ("maximum_retry_attempts", "on_failure")  # of streams and of asynchronous events
 EVENT_SETTINGS: Final = ("maximum_event_age_in_seconds", "on_success", "dead_letter")
+SCHEDULE_SETTINGS: Final = ("schedule_timezone",)
+RULE_SETTINGS: Final = ("bus",)
+HTTP_SETTINGS: Final = ("http_format",)
 SERVER_SETTINGS: Final = ("host", "public_url", "allow_anonymous")
 _REPEATABLE: Final = ("targets", *SOURCES, "filter", "s3_events")
 
@@ -43,6 +58,9 @@ class RunOptions:
     dynamodb: tuple[str, ...] = ()
     sns: tuple[str, ...] = ()
     s3: tuple[str, ...] = ()
+    schedule: tuple[str, ...] = ()
+    event_pattern: tuple[str, ...] = ()
+    http_api: int | None = None  #: the port of HTTP routes
     batch_size: int | None = None
     maximum_batching_window_in_seconds: int | None = None
     maximum_concurrency: int | None = None
@@ -60,6 +78,9 @@ class RunOptions:
     s3_events: tuple[str, ...] = ()
     s3_prefix: str | None = None
     s3_suffix: str | None = None
+    schedule_timezone: str | None = None
+    bus: str | None = None
+    http_format: str | None = None
     keep_subscriptions: bool = False
     maximum_event_age_in_seconds: int | None = None
     on_success: str | None = None
@@ -86,6 +107,9 @@ class RunOptions:
     state: str | None = None
     failover_seconds: float | None = None
     events: str | None = None
+    schedule_state: str | None = None
+    buses: str | None = None
+    control: str | None = None
     send: str | None = None
     workers: int = 1
     watch: bool = False
@@ -105,7 +129,7 @@ class RunOptions:
         for name in _REPEATABLE:
             plain[name] = plain.get(name) or ()
         plain["env"] = variables(plain["env"] or ())
-        for name in ("isolation", "log_format", "starting_position", "filter_policy_scope"):
+        for name in ("isolation", "log_format", "starting_position", "filter_policy_scope", "http_format"):
             plain[name] = None if plain.get(name) is None else str(plain[name])
         plain["log_format"] = plain["log_format"] or "auto"
         timestamp = plain.get("starting_position_timestamp")
@@ -120,8 +144,13 @@ class RunOptions:
 
     @property
     def sources(self) -> tuple[tuple[Kind, str], ...]:
-        """(kind, name, URL or ARN) of each source given."""
-        return tuple((kind, each) for kind in get_args(Kind) for each in getattr(self, kind))
+        """(kind, what names it) of each source given; of --http-api every request there is."""
+        given: list[tuple[Kind, str]] = [
+            (kind, each) for kind, option in OPTIONS_OF.items() for each in getattr(self, option)
+        ]
+        if self.http_api is not None:
+            given.append(("http", EVERY_REQUEST))
+        return tuple(given)
 
     def settings_of(self, kind: Kind) -> dict[str, Any]:
         """The settings of each mapping of that kind that were given, by their names in the mapping; its source not.
@@ -136,6 +165,12 @@ class RunOptions:
             case "s3":
                 given = self._given(BUCKET_SETTINGS)
                 return {name.removeprefix("s3_"): value for name, value in given.items()}
+            case "schedule":
+                return _renamed(self._given(SCHEDULE_SETTINGS), "schedule_timezone", "schedule_expression_timezone")
+            case "event":
+                return _renamed(self._given(RULE_SETTINGS), "bus", "event_bus_name")
+            case "http":
+                return _renamed(self._given(HTTP_SETTINGS), "http_format", "payload_format")
             case "kinesis" | "dynamodb":
                 settings = self._polled_settings | self._given((*STREAM_SETTINGS, "maximum_retry_attempts"))
                 if self.on_failure is not None:
@@ -152,7 +187,7 @@ class RunOptions:
     @property
     def has_pushes(self) -> bool:
         """What accepts asynchronous events was given; an App or a file may have more."""
-        return self.http is not None or bool(self.sns or self.s3)
+        return self.http is not None or bool(self.sns or self.s3 or self.schedule or self.event_pattern)
 
     def given_among(self, names: Iterable[str]) -> list[str]:
         """Those of these options that were given, as they are typed."""
@@ -201,6 +236,11 @@ class RunOptions:
 
 
 _DEFAULTS: Final = {field.name: field.default for field in dataclasses.fields(RunOptions)}
+
+
+def _renamed(settings: dict[str, Any], option: str, field: str) -> dict[str, Any]:
+    """With the name that a setting has in its mapping."""
+    return {field if name == option else name: value for name, value in settings.items()}
 
 
 def _split_target(text: str) -> tuple[str | None, str]:

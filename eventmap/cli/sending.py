@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
-from eventmap.app import AnyMapping
 from eventmap.aws.arn import parse_queue
 from eventmap.aws.objects import open_objects
 from eventmap.aws.session import open_dynamodb, open_kinesis, open_sqs
 from eventmap.aws.sns import open_topics
 from eventmap.cli.failure import Misuse
 from eventmap.cli.lines import check_lines, parsed, shown_file
-from eventmap.cli.mappings import region_of_topic, source_name
+from eventmap.cli.mappings import Filled, region_of_topic, source_name
 from eventmap.cli.place import Place
 from eventmap.errors import InvalidParameterValue
 from eventmap.local.items import Item, TableKey, key_of, parse_item
@@ -40,7 +39,7 @@ class Shipment:
     key: TableKey = field(default_factory=TableKey)  #: that a table for the items needs
 
 
-def packed(lines: list[bytes], file: str, source: AnyMapping) -> Shipment:
+def packed(lines: list[bytes], file: str, source: Filled) -> Shipment:
     """Read the lines for that source. Raises: Misuse naming the file and the line that is not right."""
     match source:
         case EventSourceMapping():
@@ -62,7 +61,7 @@ def packed(lines: list[bytes], file: str, source: AnyMapping) -> Shipment:
             assert_never(source)
 
 
-async def ship(shipment: Shipment, place: Place, source: AnyMapping) -> str:
+async def ship(shipment: Shipment, place: Place, source: Filled) -> str:
     """Send it; returns what was done, for people. Raises: SourceError."""
     name = source_name(source)
     match source:

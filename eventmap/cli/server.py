@@ -12,7 +12,7 @@ from eventmap.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from eventmap.cli.run_options import RunOptions
-    from eventmap.service.settings import HttpSettings
+    from eventmap.service.settings import HttpApiSettings, HttpSettings
 
 KEY_VARIABLES: Final = ("EVENTMAP_ACCESS_KEY_ID", "EVENTMAP_SECRET_ACCESS_KEY")
 _NEEDED: Final = ("starlette", "uvicorn", "httptools", "cryptography")
@@ -33,10 +33,7 @@ def http_settings(options: RunOptions) -> HttpSettings | None:
     """The server's; None = there is none. Raises: Misuse; ConfigurationError if what it needs is not installed."""
     if options.http is None:
         return None
-    if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
-        raise ConfigurationError(
-            f"to serve needs {', '.join(missing)}, which is not installed: pip install 'eventmap[server]'"
-        )
+    _check_installed()
     _check_public_url(options.public_url)
     from eventmap.service.settings import HttpSettings
 
@@ -56,6 +53,24 @@ def http_settings(options: RunOptions) -> HttpSettings | None:
         ) from None
 
 
+def http_api_settings(options: RunOptions) -> HttpApiSettings | None:
+    """The listener of HTTP routes; None = none is asked for. Raises: ConfigurationError if something is missing."""
+    if options.http_api is None:
+        return None
+    _check_installed()
+    from eventmap.service.settings import HttpApiSettings
+
+    return HttpApiSettings(port=options.http_api)
+
+
+def schedule_place(options: RunOptions) -> tuple[str, Path | None]:
+    """Where it is noted how far schedules are done, and in which file if it is one; None = the usual one."""
+    state = options.schedule_state
+    if state is None:
+        return ("memory" if options.local else "sqlite"), None
+    return (state, None) if state.startswith("dynamodb:") else ("sqlite", Path(state))
+
+
 def event_place(options: RunOptions) -> tuple[str, Path | None]:
     """Where a service keeps accepted events, and in which file if they are in one; None = the usual one.
 
@@ -66,6 +81,13 @@ def event_place(options: RunOptions) -> tuple[str, Path | None]:
     if options.events.startswith("sqs:"):
         return options.events, None
     return "sqlite", Path(options.events)
+
+
+def _check_installed() -> None:
+    if missing := [name for name in _NEEDED if importlib.util.find_spec(name) is None]:
+        raise ConfigurationError(
+            f"to serve needs {', '.join(missing)}, which is not installed: pip install 'eventmap[server]'"
+        )
 
 
 def _check_public_url(url: str | None) -> None:

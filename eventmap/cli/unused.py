@@ -16,6 +16,7 @@ def refuse_unused(plan: Plan, options: RunOptions) -> None:
     """Raises: Misuse."""
     if not plan.mappings and options.http is None:
         raise Misuse("nothing to poll: no function is mapped to a source")
+    _refuse_unused_services(plan, options)
     if options.until_empty and not plan.queues and not plan.pushes:
         raise Misuse(
             "--until-empty is for queues, topics and buckets, and none is mapped; a stream is never empty: use "
@@ -27,10 +28,33 @@ def refuse_unused(plan: Plan, options: RunOptions) -> None:
         raise Misuse("--until-caught-up is for streams, and none is mapped; use --until-empty for queues")
     if not plan.pushes and options.keep_subscriptions:
         raise Misuse("--keep-subscriptions is for topics and buckets, and none is mapped")
-    if not plan.pushes and options.http is None:
+    if not plan.takes_events and options.http is None:
         if given := options.given_among((*EVENT_SETTINGS, "events")):
-            raise Misuse(f"{given[0]} is for asynchronous events, and nothing accepts any: add --http, --sns or --s3")
+            raise Misuse(
+                f"{given[0]} is for asynchronous events, and nothing accepts any: add --http, --sns, --s3 or --schedule"
+            )
         if not options.has_streams and (given := options.given_among(FAILURE_SETTINGS)):
             raise Misuse(f"{given[0]} is for streams and asynchronous events, and there are none")
-    if plan.pushes and options.workers > 1:
-        raise Misuse(ONE_PROCESS.format("topics and buckets"))
+    if options.workers > 1:
+        for there_are, what in (
+            (plan.pushes, "topics and buckets"),
+            (plan.schedules, "schedules"),
+            (plan.rules, "rules of event buses"),
+            (plan.routes, "HTTP routes"),
+        ):
+            if there_are:
+                raise Misuse(ONE_PROCESS.format(what))
+
+
+def _refuse_unused_services(plan: Plan, options: RunOptions) -> None:
+    if options.schedule_state is not None and not plan.schedules and options.http is None:
+        raise Misuse("--schedule-state is for schedules, and there are none")
+    if options.control is not None and options.http is None:
+        raise Misuse("--control is for the API of mappings and functions, and nobody serves it: add --http")
+    if options.buses is not None and options.http is None:
+        raise Misuse("--buses is for event buses, and nobody serves them: add --http")
+    if plan.rules and options.http is None:
+        raise Misuse(
+            "a rule waits for events, and nobody could put any on its bus: add --http PORT, where "
+            "`aws events put-events --endpoint-url` reaches it"
+        )

@@ -23,7 +23,7 @@ from eventmap.cli.progress import Progress
 from eventmap.cli.replaying import leases_for_replay
 from eventmap.cli.run_options import RunOptions
 from eventmap.cli.sending import Shipment, packed, ship
-from eventmap.cli.server import event_place, http_settings
+from eventmap.cli.server import event_place, http_api_settings, http_settings, schedule_place
 from eventmap.cli.starting import tell_start
 from eventmap.cli.stopping import Stop
 from eventmap.cli.tally import tally_of
@@ -109,6 +109,7 @@ def _settings(job: Job, place: Place) -> service.Settings:
     # The emulator's streams are gone with it: their leases have nobody to be kept for, unless workers share them.
     leases = options.leases or ("memory" if place.is_local and not options.state else "sqlite")
     events, events_file = event_place(options)
+    schedules, schedules_file = schedule_place(options)
     return service.Settings(
         aws=place.aws,
         log=job.output,
@@ -120,6 +121,11 @@ def _settings(job: Job, place: Place) -> service.Settings:
         http=http_settings(options),
         events=events,
         events_file=events_file,
+        schedules=schedules,
+        schedules_file=schedules_file,
+        buses_file=Path(options.buses) if options.buses else None,
+        control_file=Path(options.control) if options.control else None,
+        http_api=http_api_settings(options),
         keep_subscriptions=options.keep_subscriptions,
         # Whether a topic has yet to call cannot be known; what is in a queue can.
         pushes_over="queue" if options.until_empty else "auto",

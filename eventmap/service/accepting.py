@@ -6,20 +6,20 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from eventmap.delivery.loop import MappingLoop
-from eventmap.delivery.stream.loop import StreamLoop
 from eventmap.function import Function
 from eventmap.runtime.tail import TailedLog
 from eventmap.service.asynchronous import AsynchronousQueues, Here
 from eventmap.service.buckets import PreparedBucket, prepare_bucket
 from eventmap.service.connections import Connections
-from eventmap.service.declared import declared_function
+from eventmap.service.declared import Declared, declared_function
 from eventmap.service.functions import LiveFunctions
 from eventmap.service.http import HttpServer
 from eventmap.service.parts import Part
 from eventmap.service.pushes import Pushes
+from eventmap.service.queues import RunningQueue
+from eventmap.service.schedules import open_clockwork
 from eventmap.service.settings import Settings
-from eventmap.service.streams import StreamPreparation
+from eventmap.service.streams import RunningStream, StreamPreparation
 from eventmap.service.topics import PreparedTopic, prepare_topic
 from eventmap.subscription import S3Notification, SnsSubscription
 
@@ -42,12 +42,12 @@ def open_server(settings: Settings, stack: AsyncExitStack) -> HttpServer | None:
 
 async def prepare_sources(
     functions: Mapping[str, Function],
-    declared: Sequence[SnsSubscription | S3Notification],
+    pushes: Sequence[SnsSubscription | S3Notification],
     connections: Connections,
 ) -> list[PreparedPush]:
     """Topics and buckets that exist; nothing is asked of them yet. Raises: ConfigurationError, SourceError."""
     sources: list[PreparedPush] = []
-    for each in declared:
+    for each in pushes:
         if isinstance(each, SnsSubscription):
             declared_function(functions, each.function_name, each.topic_arn)
             sources.append(await prepare_topic(each, connections))
@@ -59,12 +59,13 @@ async def prepare_sources(
 
 async def open_pushes(
     here: Here,
+    declared: Declared,
     sources: Sequence[PreparedPush],
     server: HttpServer | None,
     streams: StreamPreparation,
     stack: AsyncExitStack,
     *,
-    loops: Sequence[MappingLoop | StreamLoop],
+    polling: Sequence[RunningQueue | RunningStream],
     stop_budget_s: float,
 ) -> Pushes:
     """See `Pushes`; `here.settings.log` is a TailedLog. Raises: ConfigurationError, SourceError, StateError."""
@@ -76,5 +77,8 @@ async def open_pushes(
     functions = LiveFunctions(here, queues, here.settings.log, stop_budget_s)
     parts: list[Part] = []
     apis: list[Api] = []
+    if declared.schedules:
+        parts.append(await open_clockwork(here, declared.schedules, queues, stack))
     await queues.tell_orphans()
+    loops = [each.loop for each in polling]
     return Pushes(here, functions, sources, server, parts=parts, apis=apis, loops=loops, stop_budget_s=stop_budget_s)

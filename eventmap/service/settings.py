@@ -19,12 +19,16 @@ from eventmap.sources.sqs import QueueApi
 if TYPE_CHECKING:
     from eventmap.delivery.asynchronous.ends import Target
     from eventmap.delivery.asynchronous.ports import EventStore
+    from eventmap.delivery.schedule.ports import Positions
     from eventmap.pointers import ObjectReader
     from eventmap.receivers.bucket_api import BucketApi
     from eventmap.receivers.topic_api import TopicApi
 
 STATE_PATH: Final = Path(".eventmap", "state.sqlite")
 EVENTS_PATH: Final = Path(".eventmap", "events.sqlite")
+SCHEDULES_PATH: Final = Path(".eventmap", "schedules.sqlite")
+BUSES_PATH: Final = Path(".eventmap", "buses.sqlite")
+CONTROL_PATH: Final = Path(".eventmap", "control.sqlite")
 LEASES_IN_TABLE: Final = "dynamodb:"
 EVENTS_IN_SQS: Final = "sqs:"
 
@@ -58,13 +62,26 @@ class HttpSettings:
     """Listen beyond this machine without asking callers of the API who they are."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65_535:
-            raise ConfigurationError(f"port must be 0 to 65535, not {self.port}")
+        _check_port(self.port)
         if self.host not in ("127.0.0.1", "::1", "localhost") and not (self.access_keys or self.allow_anonymous):
             raise ConfigurationError(
                 f"listening on {self.host} lets other machines invoke the functions: give access keys that callers "
                 "must sign with, or allow anonymous callers in so many words"
             )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpApiSettings:
+    """The listener of HTTP routes, beside the server of the Lambda API. Raises: ConfigurationError."""
+
+    host: str = "127.0.0.1"
+    """The address it listens on."""
+
+    port: int = 0
+    """0 = any that is free; `running.http_api_url` tells which."""
+
+    def __post_init__(self) -> None:
+        _check_port(self.port)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +125,27 @@ class Settings:
     event_store: EventStore | None = None
     """With events in memory: keep them here, so that a test can look at them and a second service find them."""
 
+    schedules: str = "sqlite"
+    """Where it is noted which schedule has run when: "sqlite" (a file), "dynamodb:TABLE" (a fleet's, where each run
+    happens once), "memory" (a restart begins anew). With events in memory "sqlite" is in memory, too."""
+
+    schedule_positions: Positions | None = None
+    """Note it there instead: the positions of `eventmap.testing`, or a store that a second service finds again."""
+
+    schedules_file: Path | None = None
+    """The SQLite file of them; None = `.eventmap/schedules.sqlite` in the current folder."""
+
+    buses_file: Path | None = None
+    """The SQLite file of event buses: rules, archives, and, in one beside it, what is still to be delivered; None =
+    `.eventmap/buses.sqlite` in the current folder. With events in memory nothing is kept."""
+
+    control_file: Path | None = None
+    """The SQLite file of the mappings and functions made by API; None = `.eventmap/control.sqlite` in the current
+    folder. With events in memory nothing is kept."""
+
+    http_api: HttpApiSettings | None = None
+    """The listener of HTTP routes; None = a free port, if any route is declared."""
+
     targets: Callable[[str], Target] | None = None
     """Tell ends of asynchronous events there instead of at the ARN given."""
 
@@ -145,6 +183,10 @@ class Settings:
             raise ConfigurationError(f"events can be in sqlite, memory or sqs:QUEUE, not {self.events!r}")
         if self.events_file is not None and self.events != "sqlite":
             raise ConfigurationError(f"an event file is for events in sqlite, and they are in {self.events}")
+        if self.schedules not in ("sqlite", "memory") and not self.schedule_table:
+            raise ConfigurationError(f"schedules can be in sqlite, memory or dynamodb:TABLE, not {self.schedules!r}")
+        if self.schedules_file is not None and self.schedules != "sqlite":
+            raise ConfigurationError(f"a schedule file is for schedules in sqlite, and they are in {self.schedules}")
         if self.leases not in ("sqlite", "memory") and not self.leases.removeprefix(LEASES_IN_TABLE).strip():
             raise ConfigurationError("leases in DynamoDB need a table: write dynamodb:TABLE")
         if self.leases not in ("sqlite", "memory") and not self.leases.startswith(LEASES_IN_TABLE):
@@ -161,3 +203,19 @@ class Settings:
     def lease_table(self) -> str | None:
         """The DynamoDB table of the leases; None = they are on this machine."""
         return self.leases.removeprefix(LEASES_IN_TABLE) if self.leases.startswith(LEASES_IN_TABLE) else None
+
+    @property
+    def schedule_table(self) -> str | None:
+        """The DynamoDB table of a fleet's schedules; None = each worker runs all of its own."""
+        is_table = self.schedules.startswith(LEASES_IN_TABLE)
+        return self.schedules.removeprefix(LEASES_IN_TABLE).strip() or None if is_table else None
+
+    @property
+    def is_forgetful(self) -> bool:
+        """Whether what is accepted, scheduled, put on buses and made by API is in memory only."""
+        return self.events == "memory"
+
+
+def _check_port(port: int) -> None:
+    if not 0 <= port <= 65_535:
+        raise ConfigurationError(f"port must be 0 to 65535, not {port}")

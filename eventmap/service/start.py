@@ -15,12 +15,15 @@ from eventmap.delivery.loop import MappingLoop
 from eventmap.delivery.slots import FunctionSlots
 from eventmap.delivery.stream.loop import StreamLoop
 from eventmap.errors import ConfigurationError, FunctionNotInitialized, ResourceConflict
+from eventmap.event_rule import EventRule
 from eventmap.function import Function
+from eventmap.http_route import HttpRoute
 from eventmap.mapping import EventSourceMapping
 from eventmap.model import FunctionError
 from eventmap.runtime.invoker import FunctionRuntime
+from eventmap.schedule import Schedule
 from eventmap.service.connections import Connections
-from eventmap.service.declared import declared_function
+from eventmap.service.declared import Declared, declared_function
 from eventmap.service.queues import PreparedQueue, prepare_queue
 from eventmap.service.running import Running
 from eventmap.service.settings import Settings
@@ -36,7 +39,9 @@ if TYPE_CHECKING:
 _ANY_REGION = "us-east-1"
 _ANY_ACCOUNT = "000000000000"
 Prepared = PreparedQueue | PreparedStream
-Mappings = Sequence[EventSourceMapping | StreamMapping | SnsSubscription | S3Notification]
+Mappings = Sequence[
+    EventSourceMapping | StreamMapping | SnsSubscription | S3Notification | Schedule | EventRule | HttpRoute
+]
 
 
 @asynccontextmanager
@@ -84,10 +89,10 @@ async def _open(
     if budget_s is None:
         budget_s = 5.0 + max((function.timeout for function in functions), default=0)
     connections = Connections(settings, stack)
-    declared = [each for each in mappings if isinstance(each, SnsSubscription | S3Notification)]
+    declared = Declared.of(mappings)
     server: HttpServer | None = None
     sources: Sequence[PreparedPush] = ()
-    takes_events = settings.http is not None or bool(declared)
+    takes_events = settings.http is not None or declared.is_any
     if takes_events:
         from eventmap.service import accepting  # only who accepts events pays for it
 
@@ -98,7 +103,7 @@ async def _open(
     )
     prepared = await _prepare(by_name, polled, connections, streams)
     if takes_events:
-        sources = await accepting.prepare_sources(by_name, declared, connections)
+        sources = await accepting.prepare_sources(by_name, declared.pushes, connections)
         settings = replace(settings, log=accepting.TailedLog(settings.log))
     runtimes = await _open_runtimes(functions, (*prepared, *sources), settings, stack)
     slots = {name: FunctionSlots(function.concurrency) for name, function in by_name.items()}
@@ -107,8 +112,9 @@ async def _open(
     if takes_events:
         region, account = _home(runtimes, settings)
         here = accepting.Here(dict(by_name), runtimes, slots, settings, connections, region, account)
-        loops = [each.loop for each in polling]
-        pushes = await accepting.open_pushes(here, sources, server, streams, stack, loops=loops, stop_budget_s=budget_s)
+        pushes = await accepting.open_pushes(
+            here, declared, sources, server, streams, stack, polling=polling, stop_budget_s=budget_s
+        )
     return Running(polling, runtimes, budget_s, pushes), pushes
 
 
