@@ -37,6 +37,7 @@ class Parcel:
     """Of a message, by name: (data type, text)."""
     key: str = ""  #: of an object; sent again, it is the same object
     request_id: str = ""  #: of the event it becomes in a function of this process; sent again, it is the same event
+    trace_id: str = ""  #: `X-Amzn-Trace-Id` of that event; "" = none
 
 
 def record_parcel(arn: str, event: QueuedEvent, end: EventEnd, function_arn: str, now: datetime) -> Parcel:

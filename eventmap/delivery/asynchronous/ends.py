@@ -43,7 +43,9 @@ class FunctionHere:
 
     async def send(self, parcel: Parcel) -> None:
         """Raises: StateError, TransientSourceError, SourceError."""
-        await self._accept(parcel.body, request_id=parcel.request_id, qualifier=self._qualifier)
+        await self._accept(
+            parcel.body, request_id=parcel.request_id, qualifier=self._qualifier, trace_id=parcel.trace_id
+        )
 
 
 @dataclass(slots=True)
@@ -67,12 +69,8 @@ class Ends:
 
     def __init__(self, function: Function, function_arn: str, targets: Mapping[str, Target]) -> None:
         """`function_arn` is unqualified; `targets` has every ARN that the function names."""
-        named: tuple[tuple[Role, str | None], ...] = (
-            ("OnSuccess", function.on_success),
-            ("OnFailure", function.on_failure),
-            ("DeadLetterConfig", function.dead_letter_arn),
-        )
-        self._destinations = [_Destination(role, arn, targets[arn]) for role, arn in named if arn is not None]
+        self._function = function
+        self._targets = {arn: targets[arn] for arn in function.target_arns}
         self._function_arn = function_arn
         self._log = telemetry.logger("eventmap.delivery").bind(function=function.function_name)
         self.statistics: EndStatistics = EndStatistics()
@@ -84,10 +82,21 @@ class Ends:
         """
         undelivered: list[str] = []
         async with anyio.create_task_group() as tasks:
-            for destination in self._destinations:
+            for destination in self._destinations(event.qualifier):
                 if (destination.role == "OnSuccess") == (end.condition == "Success"):
                     tasks.start_soon(self._tell, destination, event, end, undelivered)
         return undelivered
+
+    def _destinations(self, qualifier: str) -> list[_Destination]:
+        """Records go by the qualifier, dead letters by the version whose code ran (INV-67)."""
+        function = self._function
+        config = function.event_invoke_config(qualifier)
+        named: tuple[tuple[Role, str | None], ...] = (
+            ("OnSuccess", config.on_success),
+            ("OnFailure", config.on_failure),
+            ("DeadLetterConfig", (function.runs(qualifier) or function).dead_letter_arn),
+        )
+        return [_Destination(role, arn, self._targets[arn]) for role, arn in named if arn is not None]
 
     async def _tell(self, destination: _Destination, event: QueuedEvent, end: EventEnd, undelivered: list[str]) -> None:
         try:

@@ -11,7 +11,6 @@ from typing import Final, Literal
 from eventmap.errors import (
     AccessRefused,
     ConfigurationError,
-    EventmapError,
     QueueNotFound,
     SourceError,
     StateError,
@@ -36,6 +35,10 @@ _NAMESPACE: Final = uuid.UUID("5b0e4e1c-3f5e-4a51-9c0e-9d7d1a5be3c4")
 _NOT_ALLOWED: Final = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MISSING: Final = frozenset({"ResourceNotFoundException", "NotFound", "NotFoundException", "NoSuchBucket", "NoSuchKey"})
 _THROTTLED: Final = ("Throttl", "TooManyRequests", "SlowDown", "LimitExceeded")
+
+
+HOP_LIMIT: Final = 5
+"""Buses that an event may pass from one to the next; a loop of them ends there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +74,17 @@ class Delivery:
     given_up: GivenUp | None = None  #: only its dead letter is owed now; None = the target is
     dead_letter_attempts: int = 0
 
+    @property
+    def addressee(self) -> str:
+        """The ARN to which the next attempt is made: the target, or, once that is given up, its dead-letter queue."""
+        if self.given_up is not None and self.target.dead_letter_arn is not None:
+            return self.target.dead_letter_arn
+        return self.target.arn
+
 
 def new_delivery(event: BusEvent, rule_arn: str, target: BusTarget) -> Delivery:
-    """Due at once. The same event, rule and target make the same id; a replay of the event another."""
-    key = "\0".join((event.event_id, event.replay_name or "", rule_arn, target.target_id))
+    """Due at once. The same event, rule and target make the same id; a replay of it, or a loop of buses, another."""
+    key = "\0".join((event.event_id, event.replay_name or "", str(event.hops), rule_arn, target.target_id))
     return Delivery(
         delivery_id=str(uuid.uuid5(_NAMESPACE, key)),
         event=event,
@@ -129,7 +139,7 @@ def dead_letter_attributes(delivery: Delivery) -> Mapping[str, tuple[str, str]]:
     return {name: ("String", text) for name, text in texts.items() if text}
 
 
-def attempt_error(error: EventmapError | InvalidOutput | TimeoutError) -> AttemptError:
+def attempt_error(error: Exception) -> AttemptError:
     """An exception of an attempt in EventBridge's words. What is missing or forbidden is not tried again (SRC-45)."""
     message = str(error) or type(error).__name__
     match error:
@@ -139,8 +149,8 @@ def attempt_error(error: EventmapError | InvalidOutput | TimeoutError) -> Attemp
             return AttemptError("TIMEOUT", message, True)
         case TransientSourceError(code=code) if code.startswith(_THROTTLED):
             return AttemptError("THROTTLING", message, True)
-        case TransientSourceError():
-            return AttemptError("ERROR_FROM_TARGET" if error.code else "CONNECTION_FAILURE", message, True)
+        case TransientSourceError(code=code):
+            return AttemptError("ERROR_FROM_TARGET" if code else "CONNECTION_FAILURE", message, True)
         case StateError():
             return AttemptError("INTERNAL_ERROR", message, True)
         case AccessRefused():

@@ -62,6 +62,22 @@ def unpacked(text: bytes) -> BusEvent:
     return BusEvent(**{**members, "resources": tuple(members["resources"])})
 
 
+def event_of(text: bytes, now: float) -> BusEvent:
+    """An event that a service wrote, such as a scheduled run. Raises: ValueError, KeyError, TypeError for others."""
+    members = orjson.loads(text)
+    return BusEvent(
+        event_id=members["id"],
+        source=members["source"],
+        detail_type=members["detail-type"],
+        detail=orjson.dumps(members["detail"]).decode(),
+        account=members["account"],
+        region=members["region"],
+        time=members["time"],
+        ingested_at=now,
+        resources=tuple(members["resources"]),
+    )
+
+
 def replayed(event: BusEvent, replay_name: str, now: float) -> BusEvent:
     """An archived event as a replay brings it to the bus: the same, with the replay's name."""
     return replace(event, replay_name=replay_name, ingested_at=now, hops=0)

@@ -9,9 +9,7 @@ from typing import Any, Final
 MISSING: Final = object()
 """What a path finds that leads nowhere."""
 
-_STEP: Final = re.compile(
-    r"\.(?P<name>[^.\[\]*]+)|\.\*|\[(?P<index>\d+)\]|\[\*\]|\[(?P<quote>['\"])(?P<quoted>[^'\"]+)(?P=quote)\]"
-)
+_STEP: Final = re.compile(r"\.(?P<name>[^.\[\]*]+)|\.\*|\[\*\]|\[(?P<index>\d+)\]|\['(?P<quoted>[^']+)'\]")
 
 _Step = str | int | None
 """A name, an index, or None = all there are."""

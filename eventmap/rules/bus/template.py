@@ -64,7 +64,7 @@ def read_template(text: str) -> Template:
 
 
 def fill(template: Template, values: Mapping[str, Any]) -> bytes:
-    """With `values` by the names of placeholders; MISSING where the event has none. An object comes without white space.
+    """With `values` by the names of placeholders, MISSING where the event has none; an object without white space.
 
     Raises: InvalidOutput.
     """

@@ -1,4 +1,4 @@
-"""The operations of EventBridge's API over definitions: each from definitions and a request to definitions and an answer.
+"""EventBridge's operations: each from definitions and a request to definitions and an answer.
 
 A request has the shape that `rules.bus.requests` says. Raises, from every one: BusRefusal, InvalidPattern.
 """
@@ -18,7 +18,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "EnableRule": rules.enable_rule,
     "DisableRule": rules.disable_rule,
     "ListRules": rules.list_rules,
-    "TestEventPattern": rules.test_event_pattern,
+    "TestEventPattern": rules.match_event_pattern,
     "PutTargets": targets.put_targets,
     "RemoveTargets": targets.remove_targets,
     "ListTargetsByRule": targets.list_targets_by_rule,

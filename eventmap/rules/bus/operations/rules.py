@@ -81,7 +81,7 @@ def disable_rule(definitions: Definitions, request: Request, _now: float) -> Ans
     return _with_state(definitions, request, "DISABLED")
 
 
-def test_event_pattern(definitions: Definitions, request: Request, _now: float) -> Answered:
+def match_event_pattern(definitions: Definitions, request: Request, _now: float) -> Answered:
     pattern, event = EventPattern(request["EventPattern"]), parse_document(request["Event"])
     if event is None:
         raise refused("Parameter Event is not valid. Reason: Event is not a JSON object.")

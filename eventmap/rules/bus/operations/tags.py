@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eventmap.errors import InvalidParameterValue
-from eventmap.model import JsonObject
+from eventmap.model import JsonValue
 from eventmap.rules.bus.operations.operation import refused
 from eventmap.rules.tags import read_tags, tagged
 
@@ -27,5 +27,5 @@ def merged(tags: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
         raise refused(str(error)) from None
 
 
-def tag_list(tags: Mapping[str, str]) -> list[JsonObject]:
+def tag_list(tags: Mapping[str, str]) -> list[JsonValue]:
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]

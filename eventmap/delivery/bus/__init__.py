@@ -1,0 +1,1 @@
+"""Event buses at work: events matched, made durable, and delivered to the targets of rules (SRC-40..47)."""
