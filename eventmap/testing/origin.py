@@ -13,7 +13,6 @@ from eventmap.errors import InvalidParameterValue
 from eventmap.rules.partition import partition
 
 _ACCOUNT: Final = re.compile(r"\d{12}", re.ASCII)
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _REGION: Final = re.compile(r"[a-z0-9-]+", re.ASCII)
 
 
@@ -67,14 +66,3 @@ class Origin:
 
 HERE: Final = Origin()
 """What is meant where nothing is said: us-east-1, account 123456789012, 2026-01-01T00:00:00Z."""
-
-
-def month(at: datetime) -> str:
-    """Its English name, whatever language this machine speaks."""
-    return _MONTHS[at.month - 1]
-
-
-def clf(at: datetime) -> str:
-    """As access logs write it: `01/Jan/2026:00:00:00 +0000`."""
-    at = at.astimezone(UTC)
-    return f"{at:%d}/{month(at)}/{at:%Y:%H:%M:%S} +0000"

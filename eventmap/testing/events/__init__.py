@@ -16,6 +16,7 @@ from eventmap.testing.events.log_groups import logs, logs_data
 from eventmap.testing.events.queues import sqs
 from eventmap.testing.events.streams import Change, dynamodb, kinesis
 from eventmap.testing.events.topics import sns
+from eventmap.testing.events.web_requests import alb, function_url, http_v1, http_v2
 from eventmap.testing.events.web_sockets import websocket
 from eventmap.testing.origin import Origin
 
@@ -23,10 +24,14 @@ __all__ = [
     "Change",
     "Origin",
     "active_mq",
+    "alb",
     "decode_logs",
     "documentdb",
     "dynamodb",
     "event_bridge",
+    "function_url",
+    "http_v1",
+    "http_v2",
     "kafka",
     "kind_of",
     "kinesis",

@@ -9,12 +9,13 @@ from typing import Final
 from eventmap.errors import InvalidParameterValue
 from eventmap.model import JsonObject, JsonValue
 from eventmap.testing.events.content import base64_of, bytes_of, needed
-from eventmap.testing.origin import HERE, Origin, month
+from eventmap.testing.origin import HERE, Origin
 
 _BASIC_PROPERTIES: Final = (
     *("contentType", "contentEncoding", "headers", "deliveryMode", "priority", "correlationId", "replyTo"),
     *("expiration", "messageId", "timestamp", "type", "userId", "appId", "clusterId", "bodySize"),
 )
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def kafka(
@@ -172,7 +173,9 @@ def _header(value: object) -> JsonValue:
 def _javas_date(origin: Origin) -> str:
     """`Jan 1, 2026, 12:33:41 AM`, whatever language this machine speaks."""
     at = origin.at.astimezone(UTC)
-    return f"{month(at)} {at.day}, {at.year}, {at.hour % 12 or 12}:{at:%M:%S} {'PM' if at.hour > 11 else 'AM'}"
+    return (
+        f"{_MONTHS[at.month - 1]} {at.day}, {at.year}, {at.hour % 12 or 12}:{at:%M:%S} {'PM' if at.hour > 11 else 'AM'}"
+    )
 
 
 def _broker_arn(broker: str, origin: Origin) -> str:

@@ -6,7 +6,17 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from eventmap.model import JsonObject
-from eventmap.testing.events import brokers, buckets, buses, change_streams, log_groups, queues, streams, topics
+from eventmap.testing.events import (
+    brokers,
+    buckets,
+    buses,
+    change_streams,
+    log_groups,
+    queues,
+    streams,
+    topics,
+    web_requests,
+)
 from eventmap.testing.events.web_sockets import websocket
 from eventmap.testing.origin import HERE, Origin
 
@@ -23,6 +33,14 @@ _SAMPLES: Final[Mapping[str, Callable[[Origin], JsonObject]]] = {
     "s3-test": lambda origin: buckets.s3_test("photos", origin=origin),
     "schedule": lambda origin: buses.schedule("nightly", origin=origin),
     "event-bridge": lambda origin: buses.event_bridge("shop.orders", "Order Placed", _ORDER, origin=origin),
+    "alb": lambda origin: web_requests.alb("GET", "/orders/7?full=1", origin=origin),
+    "function-url": lambda origin: web_requests.function_url("POST", "/orders", body=_ORDER, origin=origin),
+    "http-v2": lambda origin: web_requests.http_v2(
+        "GET", "/orders/7?full=1", route="GET /orders/{id}", headers={"Cookie": "session=1"}, origin=origin
+    ),
+    "http-v1": lambda origin: web_requests.http_v1(
+        "PUT", "/orders/7?full=1", route="PUT /orders/{id}", body=_ORDER, origin=origin
+    ),
     "websocket": lambda origin: websocket(_ORDER, origin=origin),
     "logs": lambda origin: log_groups.logs("order 7 placed", origin=origin),
     "kafka": lambda origin: brokers.kafka(_ORDER, key="ada", headers={"kind": "order"}, origin=origin),

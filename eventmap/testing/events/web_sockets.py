@@ -7,8 +7,9 @@ from typing import Final
 
 from eventmap.errors import InvalidParameterValue
 from eventmap.model import JsonObject
+from eventmap.rules.http.request import clf_time
 from eventmap.testing.events.content import text_of
-from eventmap.testing.origin import HERE, Origin, clf
+from eventmap.testing.origin import HERE, Origin
 
 _TYPES: Final = {"$connect": "CONNECT", "$disconnect": "DISCONNECT"}
 
@@ -54,7 +55,7 @@ def _context(kind: str, route_key: str, stage: str, connection_id: str | None, o
     return context | {
         "eventType": kind,
         "extendedRequestId": _identifier("request", origin),
-        "requestTime": clf(origin.at),
+        "requestTime": clf_time(origin.epoch_ms // 1_000),
         "messageDirection": "IN",
         "stage": stage,
         "connectedAt": origin.epoch_ms,
