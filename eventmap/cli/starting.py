@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Final
 
 from eventmap.cli.mappings import name_of_arn, source_name
@@ -10,6 +11,7 @@ from eventmap.cli.output import Output
 from eventmap.cli.place import Place
 from eventmap.cli.plan import Plan
 from eventmap.cli.run_options import RunOptions
+from eventmap.http_route import DEFAULT
 from eventmap.service import Running
 
 _WAYS: Final = {"http": "over HTTP", "queue": "over a queue of its own"}
@@ -22,6 +24,8 @@ def tell_start(options: RunOptions, output: Output, place: Place, plan: Plan, ru
     pushed = ", ".join(f"{name_of_arn(arn)} -> {name} ({_WAYS[way]})" for arn, name, way in running.pushes())
     if pushed:
         output.tell(f"subscribed at {where}: {pushed}. Ctrl-C drains")
+    for line in (*_times(plan, running), *_routes(plan, running), *_rules(plan)):
+        output.tell(line)
     if running.url is not None:
         output.tell(f"serving at {running.url}. Ctrl-C drains")
         for line in _addresses(running, options.public_url, plan):
@@ -36,6 +40,31 @@ def tell_start(options: RunOptions, output: Output, place: Place, plan: Plan, ru
                 f"{source_name(mapping)} has neither --maximum-retry-attempts nor --maximum-record-age-in-seconds: a "
                 "record that always fails blocks its shard until it expires"
             )
+
+
+def _times(plan: Plan, running: Running) -> Iterator[str]:
+    """When each schedule is next due, as far as that is known by now."""
+    next_runs = running.next_runs()
+    for schedule in plan.schedules:
+        due_at = next_runs.get(schedule.schedule_name)
+        when = "" if due_at is None else f", next at {datetime.fromtimestamp(due_at, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        yield f"scheduled: {schedule.schedule_expression} -> {schedule.function_name}{when}"
+
+
+def _routes(plan: Plan, running: Running) -> Iterator[str]:
+    for route in plan.routes:
+        stage = "" if route.stage == DEFAULT else f"/{route.stage}"
+        shown = (
+            f"ANY {running.http_api_url}{stage}"
+            if route.route == DEFAULT
+            else (f"{route.method} {running.http_api_url}{stage}{route.path}")
+        )
+        yield f"{shown} -> {route.function_name}"
+
+
+def _rules(plan: Plan) -> Iterator[str]:
+    for rule in plan.rules:
+        yield f"events of bus {rule.event_bus_name} by rule {rule.rule_name} -> {rule.function_name}"
 
 
 def _addresses(running: Running, public_url: str | None, plan: Plan) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""A service that accepts events: its server, its topics and buckets, its queues; imported if there are any."""
+"""A service that accepts events and requests: all its parts, put together; imported if there are any."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
+from eventmap.delivery.schedule.clockwork import Clockwork
 from eventmap.function import Function
+from eventmap.http_route import HttpRoute
 from eventmap.runtime.tail import TailedLog
 from eventmap.service.asynchronous import AsynchronousQueues, Here
 from eventmap.service.buckets import PreparedBucket, prepare_bucket
@@ -14,11 +16,12 @@ from eventmap.service.connections import Connections
 from eventmap.service.declared import Declared, declared_function
 from eventmap.service.functions import LiveFunctions
 from eventmap.service.http import HttpServer
+from eventmap.service.http_api import HttpApiListener
 from eventmap.service.parts import Part
 from eventmap.service.pushes import Pushes
 from eventmap.service.queues import RunningQueue
 from eventmap.service.schedules import open_clockwork
-from eventmap.service.settings import Settings
+from eventmap.service.settings import HttpApiSettings, Settings
 from eventmap.service.streams import RunningStream, StreamPreparation
 from eventmap.service.topics import PreparedTopic, prepare_topic
 from eventmap.subscription import S3Notification, SnsSubscription
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 
 PreparedPush = PreparedTopic | PreparedBucket
 
-__all__ = ["Here", "PreparedPush", "TailedLog", "open_pushes", "open_server", "prepare_sources"]
+__all__ = ["Here", "PreparedPush", "TailedLog", "open_http_api", "open_pushes", "open_server", "prepare_sources"]
 
 
 def open_server(settings: Settings, stack: AsyncExitStack) -> HttpServer | None:
@@ -38,6 +41,15 @@ def open_server(settings: Settings, stack: AsyncExitStack) -> HttpServer | None:
     server = HttpServer(settings.http)
     stack.callback(server.close)
     return server
+
+
+def open_http_api(settings: Settings, routes: Sequence[HttpRoute], stack: AsyncExitStack) -> HttpApiListener | None:
+    """Its port, as above; None = there are no routes and no port is asked for. Raises: ConfigurationError."""
+    if not routes and settings.http_api is None:
+        return None
+    listener = HttpApiListener(routes, settings.http_api or HttpApiSettings())
+    stack.callback(listener.close)
+    return listener
 
 
 async def prepare_sources(
@@ -62,6 +74,7 @@ async def open_pushes(
     declared: Declared,
     sources: Sequence[PreparedPush],
     server: HttpServer | None,
+    http_api: HttpApiListener | None,
     streams: StreamPreparation,
     stack: AsyncExitStack,
     *,
@@ -77,8 +90,30 @@ async def open_pushes(
     functions = LiveFunctions(here, queues, here.settings.log, stop_budget_s)
     parts: list[Part] = []
     apis: list[Api] = []
+    clockwork: Clockwork | None = None
     if declared.schedules:
-        parts.append(await open_clockwork(here, declared.schedules, queues, stack))
+        clockwork = await open_clockwork(here, declared.schedules, queues, stack)
+        parts.append(clockwork)
+    if http_api is not None:
+        parts.append(_served(here, declared, http_api, functions, stop_budget_s))
     await queues.tell_orphans()
-    loops = [each.loop for each in polling]
-    return Pushes(here, functions, sources, server, parts=parts, apis=apis, loops=loops, stop_budget_s=stop_budget_s)
+    return Pushes(
+        here,
+        functions,
+        sources,
+        server,
+        http_api,
+        clockwork=clockwork,
+        parts=parts,
+        apis=apis,
+        loops=[each.loop for each in polling],
+        stop_budget_s=stop_budget_s,
+    )
+
+
+def _served(
+    here: Here, declared: Declared, http_api: HttpApiListener, functions: LiveFunctions, stop_budget_s: float
+) -> Part:
+    for route in declared.routes:
+        declared_function(here.functions, route.function_name, route.route)
+    return http_api.serving(functions.invokable, (here.region, here.account_id), stop_budget_s=stop_budget_s)

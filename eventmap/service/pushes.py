@@ -19,6 +19,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from eventmap import telemetry
 from eventmap.delivery.asynchronous.statistics import AsynchronousStatistics
 from eventmap.delivery.loop import MappingLoop
+from eventmap.delivery.schedule.clockwork import Clockwork
 from eventmap.delivery.stream.loop import StreamLoop
 from eventmap.errors import SourceError, StateError
 from eventmap.receivers.s3 import S3Receiver, S3Statistics
@@ -28,6 +29,7 @@ from eventmap.service.buckets import PreparedBucket
 from eventmap.service.buckets import receivers_of as bucket_receivers
 from eventmap.service.functions import LiveFunctions
 from eventmap.service.http import HttpServer
+from eventmap.service.http_api import HttpApiListener
 from eventmap.service.intake import RunningIntake
 from eventmap.service.parts import Part
 from eventmap.service.topics import PreparedTopic
@@ -52,16 +54,21 @@ class Pushes:
         functions: LiveFunctions,
         sources: Sequence[PreparedTopic | PreparedBucket],
         server: HttpServer | None,
+        http_api: HttpApiListener | None,
         *,
+        clockwork: Clockwork | None,
         parts: Sequence[Part],
         apis: Sequence[Api],
         loops: Sequence[MappingLoop | StreamLoop],
         stop_budget_s: float,
     ) -> None:
         """`loops` are the service's own, whose troubles the server tells of; it serves `apis` beside Invoke.
-        `stop_budget_s` is for requests that are being answered when the server stops.
+        `clockwork` is one of the `parts`; None = nothing is scheduled. `stop_budget_s` is for requests that are being
+        answered when the server stops.
         """
         self.server: HttpServer | None = server
+        self.http_api: HttpApiListener | None = http_api
+        self.clockwork: Clockwork | None = clockwork
         self.endpoints: dict[str, SnsStatistics | S3Statistics] = {}
         """The live counters of each receiver, by its path; {} without a server."""
 

@@ -59,6 +59,15 @@ class Running:
         """Of the server, as this machine reaches it; None = there is none."""
         return self._pushes.server.url if self._pushes and self._pushes.server else None
 
+    @property
+    def http_api_url(self) -> str | None:
+        """Where HTTP routes are served, as this machine reaches it; None = there are none."""
+        return self._pushes.http_api.url if self._pushes and self._pushes.http_api else None
+
+    def http_api_requests(self) -> ServerStatistics | None:
+        """The live counters of HTTP routes; None if there are none."""
+        return self._pushes.http_api.statistics if self._pushes and self._pushes.http_api else None
+
     def asynchronous(self) -> dict[str, AsynchronousStatistics]:
         """The live counters of each function's asynchronous queue; {} if nothing accepts events."""
         return self._pushes.statistics if self._pushes else {}
@@ -74,6 +83,10 @@ class Running:
     def pushes(self) -> tuple[tuple[str, str, str], ...]:
         """(ARN of the topic or bucket, function name, "http" or "queue": the way it delivers) of each push source."""
         return self._pushes.arrows if self._pushes else ()
+
+    def next_runs(self) -> Mapping[str, float | None]:
+        """By name of each schedule, when it is next begun, epoch seconds; None = never again, or not known yet."""
+        return self._pushes.clockwork.next_runs() if self._pushes and self._pushes.clockwork else {}
 
     async def prepare(self) -> None:
         """What must be known before anything is read. Raises: ConfigurationError, SourceError, StateError."""

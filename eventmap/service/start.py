@@ -34,6 +34,7 @@ from eventmap.subscription import S3Notification, SnsSubscription
 if TYPE_CHECKING:
     from eventmap.service.accepting import PreparedPush
     from eventmap.service.http import HttpServer
+    from eventmap.service.http_api import HttpApiListener
     from eventmap.service.pushes import Pushes
 
 _ANY_REGION = "us-east-1"
@@ -92,11 +93,13 @@ async def _open(
     declared = Declared.of(mappings)
     server: HttpServer | None = None
     sources: Sequence[PreparedPush] = ()
-    takes_events = settings.http is not None or declared.is_any
+    http_api: HttpApiListener | None = None
+    takes_events = settings.http is not None or settings.http_api is not None or declared.is_any
     if takes_events:
         from eventmap.service import accepting  # only who accepts events pays for it
 
         server = accepting.open_server(settings, stack)
+        http_api = accepting.open_http_api(settings, declared.routes, stack)
     polled = [each for each in mappings if isinstance(each, EventSourceMapping | StreamMapping) and each.enabled]
     streams = StreamPreparation(
         settings, connections, stack, [mapping for mapping in polled if isinstance(mapping, StreamMapping)]
@@ -113,7 +116,7 @@ async def _open(
         region, account = _home(runtimes, settings)
         here = accepting.Here(dict(by_name), runtimes, slots, settings, connections, region, account)
         pushes = await accepting.open_pushes(
-            here, declared, sources, server, streams, stack, polling=polling, stop_budget_s=budget_s
+            here, declared, sources, server, http_api, streams, stack, polling=polling, stop_budget_s=budget_s
         )
     return Running(polling, runtimes, budget_s, pushes), pushes
 
