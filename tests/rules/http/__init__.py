@@ -1,0 +1,1 @@
+"""HTTP sources as pure rules."""
