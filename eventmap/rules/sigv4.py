@@ -187,11 +187,22 @@ def _string_to_sign(request: SignedRequest, claim: _Claim, headers: Mapping[str,
     signed = "".join(f"{name}:{headers.get(name, '')}\n" for name in claim.signed_headers.split(";"))
     # Every service but S3 signs the path encoded once more than it was sent.
     canonical = (
-        f"{request.method}\n{quote(request.path, safe='/~')}\n{_canonical_query(request.query)}\n"
+        f"{request.method}\n{quote(_normalized(request.path), safe='/~')}\n{_canonical_query(request.query)}\n"
         f"{signed}\n{claim.signed_headers}\n{sha256(request.body).hexdigest()}"
     )
     scope = claim.credential.partition("/")[2]
     return f"{ALGORITHM}\n{claim.stamp}\n{scope}\n{sha256(canonical.encode()).hexdigest()}"
+
+
+def _normalized(path: str) -> str:
+    """Without the segments that lead nowhere: `.`, `..` with what it takes back, and empty ones but the last."""
+    kept: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            del kept[-1:]
+        elif segment not in ("", "."):
+            kept.append(segment)
+    return f"/{'/'.join(kept)}{'/' if path.endswith('/') and kept else ''}"
 
 
 def _canonical_query(query: str) -> str:

@@ -88,6 +88,27 @@ def error(request: SignedRequest, now: datetime = NOW) -> str:
     return answer.error_type
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "//",
+        "/a//b",
+        "/a/./b",
+        "/a/../b",
+        "/../a",
+        "/a/.",
+        "/a/..",
+        "/a/",
+        "/a/%2E%2E/b",
+        "/functions/./invocations",
+    ],
+)
+def test_paths_are_signed_without_segments_that_lead_nowhere(path: str) -> None:
+    """As botocore signs them; what is between slashes in encoded form is a name like any other."""
+    assert judged(signed(At("AKIA", KEYS["AKIA"], NOW), path=path)) is None
+
+
 names = st.text(string.ascii_letters + string.digits + "-_:$.", min_size=1, max_size=40)
 
 
