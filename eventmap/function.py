@@ -45,6 +45,36 @@ _ENVIRONMENT_LIMIT_BYTES = 4096
 DEFAULT_CONCURRENCY: Final = 10
 
 
+LATEST: Final = "$LATEST"
+"""The version that is no published one: what the function is now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventInvokeConfig:
+    """How asynchronous events addressed to one qualifier are retried, and where the records of their ends go (INV-45).
+
+    Raises: InvalidParameterValue, ConstraintViolated.
+    """
+
+    maximum_retry_attempts: int = 2  #: 0..2 (INV-41)
+    maximum_event_age_in_seconds: int = 21_600  #: 60..21,600 (INV-44)
+    destination_config: Mapping[str, Any] = field(default_factory=dict)  #: as a Function's
+
+    def __post_init__(self) -> None:
+        check_range("maximumRetryAttempts", self.maximum_retry_attempts, 0, 2)
+        check_range("maximumEventAgeInSeconds", self.maximum_event_age_in_seconds, 60, 21_600)
+
+    @property
+    def on_success(self) -> str | None:
+        """The ARN that gets the record of a success; None = none."""
+        return _destination(self.destination_config, "OnSuccess")
+
+    @property
+    def on_failure(self) -> str | None:
+        """The ARN that gets the record of an event given up; None = none."""
+        return _destination(self.destination_config, "OnFailure")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
     """What Lambda calls a function. AWS' names, units and defaults; every field is honoured.
@@ -73,9 +103,21 @@ class Function:
     reserved_concurrent_executions: int | None = None
     """How many invocations may run at once, over all mappings; 0 = none ever starts; None = our default of 10."""
 
-    aliases: Sequence[str] = ()
-    """Further names it is called by, `NAME:ALIAS`; all of them run this same code (INV-15). 1..128 of letters, digits,
-    `-` and `_`, and not digits alone, which would be a version's."""
+    aliases: Sequence[str] | Mapping[str, str] = ()
+    """Further names it is called by, `NAME:ALIAS` (INV-15). 1..128 of letters, digits, `-` and `_`, and not digits
+    alone, which would be a version's. A list: all of them run this same code; a table: each runs the version it names,
+    one of `versions` or `$LATEST`."""
+
+    version: str = LATEST
+    """`$LATEST`, or the number it was published under."""
+
+    versions: Mapping[str, Function] = field(default_factory=dict)
+    """What was published of it, by number: each with a handler and configuration of its own, under the same name, and
+    all within the concurrency of this one."""
+
+    event_invoke_configs: Mapping[str, EventInvokeConfig] = field(default_factory=dict)
+    """By qualifier, `$LATEST` included: how asynchronous events that are addressed to it are retried, and where their
+    records go (INV-45, 67). Those of qualifiers that are not named here go by the three fields that follow."""
 
     maximum_retry_attempts: int = 2
     """How often a failed asynchronous event is tried again, 0..2 (INV-41)."""
@@ -89,6 +131,10 @@ class Function:
 
     dead_letter_config: Mapping[str, Any] = field(default_factory=dict)
     """`{"TargetArn": ARN}` of a queue or topic that gets the events given up, as they were (INV-65)."""
+
+    code_folder: str | None = None
+    """The folder of its code: the current one of its processes, and the first in which a module is looked for. None =
+    the folder that eventmap was started in. Only with `isolation="process"`, and a handler that is a text."""
 
     isolation: Isolation = "inline"
     """Where it runs: `process` = a child process per environment, as Lambda does; `inline` = inside this process."""
@@ -132,10 +178,28 @@ class Function:
         for name, seconds in (("idle_timeout_s", self.idle_timeout_s), ("maximum_lifetime_s", self.maximum_lifetime_s)):
             if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
                 raise InvalidParameterValue(f"{name} must be a number of seconds above 0, not {seconds!r}")
+        if self.code_folder is not None and (self.isolation != "process" or not isinstance(self.handler, str)):
+            raise InvalidParameterValue(
+                f"function {self.function_name!r} has a code_folder, which only a process of its own can be given: "
+                'use isolation="process", and name the handler as module:attribute'
+            )
         self._check_environment()
+        self._check_qualified()
+
+    def _check_qualified(self) -> None:
+        for version, function in self.versions.items():
+            is_its = isinstance(function, Function) and not function.versions
+            if not is_its or (function.function_name, function.version) != (self.function_name, version):
+                raise InvalidParameterValue(f"version {version} of {self.function_name!r} is no such: {function!r}")
+            if not version.isdecimal():
+                raise InvalidParameterValue(f"a version is a number, not {version!r}")
+        for qualifier, config in self.event_invoke_configs.items():
+            if self.runs(qualifier) is None:
+                raise InvalidParameterValue(f"{self.function_name!r} has no alias or version {qualifier!r}")
+            check_destinations(self.function_name, config.destination_config, {})
 
     def _check_aliases(self) -> None:
-        if not isinstance(self.aliases, list | tuple):
+        if not isinstance(self.aliases, list | tuple | Mapping):
             raise InvalidParameterValue(f"aliases must be a list of names, not {self.aliases!r}")
         for alias in self.aliases:
             if not _ALIAS.fullmatch(_text("alias", alias)):
@@ -146,6 +210,8 @@ class Function:
                         r"Member must satisfy regular expression pattern: (?!^[0-9]+$)([a-zA-Z0-9-_]+)",
                     )
                 )
+            if self.runs(alias) is None:
+                raise InvalidParameterValue(f"alias {alias!r} of {self.function_name!r} names a version it has not")
 
     def _check_environment(self) -> None:
         if not isinstance(self.environment, Mapping):
@@ -180,6 +246,35 @@ class Function:
                 f"function {self.function_name!r} sets environment variables, which inline isolation cannot give it "
                 'alone; use isolation="process" or set them for the whole process'
             )
+
+    def runs(self, qualifier: str) -> Function | None:
+        """Whose code runs for an alias or version, looked up now; "" = `$LATEST`, this one. None = it has no such."""
+        if qualifier in self.aliases:
+            qualifier = self.aliases[qualifier] if isinstance(self.aliases, Mapping) else LATEST
+        return self if qualifier in ("", LATEST) else self.versions.get(qualifier)
+
+    def event_invoke_config(self, qualifier: str) -> EventInvokeConfig:
+        """What holds for asynchronous events addressed to a qualifier; "" = `$LATEST` (INV-67)."""
+        if (config := self.event_invoke_configs.get(qualifier or LATEST)) is not None:
+            return config
+        return EventInvokeConfig(
+            maximum_retry_attempts=self.maximum_retry_attempts,
+            maximum_event_age_in_seconds=self.maximum_event_age_in_seconds,
+            destination_config=self.destination_config,
+        )
+
+    @property
+    def qualifiers(self) -> tuple[str, ...]:
+        """Its aliases and versions, `$LATEST` apart."""
+        return (*self.aliases, *self.versions)
+
+    @property
+    def target_arns(self) -> frozenset[str]:
+        """All that an asynchronous event of any qualifier may end at: destinations, dead-letter queues and topics."""
+        arns = [self.on_success, self.on_failure]
+        arns += [arn for each in self.event_invoke_configs.values() for arn in (each.on_success, each.on_failure)]
+        arns += [each.dead_letter_arn for each in (self, *self.versions.values())]
+        return frozenset(arn for arn in arns if arn)
 
     @property
     def on_success(self) -> str | None:

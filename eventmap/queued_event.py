@@ -35,6 +35,7 @@ class EventEnd:
     response: bytes | None = None  #: what the last run answered, as JSON text; None = the code never answered
     function_error: str | None = None  #: "Unhandled" if `response` is an error object
     status_code: int = 200  #: of the last run; 404 if the function is gone (INV-64a)
+    executed_version: str = "$LATEST"  #: whose code answered last
 
 
 class Accept(Protocol):

@@ -48,7 +48,8 @@ class DirectInvocation:
         self.name: str = function.function_name
         self.arn: str = runtime.arn
         self.timeout: int = function.timeout
-        self.aliases: Sequence[str] = tuple(function.aliases)
+        self.aliases: Sequence[str] = function.qualifiers
+        self._function = function
         self.accept: Accept = accept
         self._runtime = runtime
         self._slots = slots
@@ -58,8 +59,13 @@ class DirectInvocation:
     def replace(self, function: Function) -> None:
         """The function has another configuration from now on."""
         self.timeout = function.timeout
-        self.aliases = tuple(function.aliases)
+        self.aliases = function.qualifiers
+        self._function = function
         self._busy = Refused(busy_reason(function))
+
+    def executed_version(self, qualifier: str) -> str:
+        """The version that an alias names now; "" = `$LATEST`."""
+        return (self._function.runs(qualifier) or self._function).version
 
     async def invoke(
         self,

@@ -14,7 +14,6 @@ RETRY_WAITS_S: Final = (60.0, 120.0)
 
 LONGEST_BACKOFF_S: Final = 300.0
 
-_LATEST: Final = "$LATEST"
 _GONE: Final = 404
 _DOUBLINGS: Final = 9  # after so many the longest backoff is reached
 
@@ -39,15 +38,15 @@ def before_attempt(function: Function, event: QueuedEvent, now: float) -> Ended 
     `now` is in epoch seconds. Rules: INV-25, 44, 46, 47.
     """
     if function.reserved_concurrent_executions == 0:
-        return Ended(_given_up(event, "ZeroReservedConcurrency", now))
+        return Ended(_given_up(function, event, "ZeroReservedConcurrency", now))
     if now >= _deadline(function, event):
-        return Ended(_given_up(event, "EventAgeExceeded", now))
+        return Ended(_given_up(function, event, "EventAgeExceeded", now))
     return None
 
 
 def is_gone(function: Function, event: QueuedEvent) -> bool:
     """Whether what the event was addressed to exists no more; it is looked up anew for every attempt (INV-64a)."""
-    return event.qualifier not in ("", _LATEST, *function.aliases)
+    return function.runs(event.qualifier) is None
 
 
 def next_step(
@@ -60,7 +59,15 @@ def next_step(
     """
     match response:
         case Returned(payload):
-            return Ended(EventEnd(condition="Success", ended_at=now, invoke_count=event.failures + 1, response=payload))
+            return Ended(
+                EventEnd(
+                    condition="Success",
+                    ended_at=now,
+                    invoke_count=event.failures + 1,
+                    response=payload,
+                    executed_version=_version(function, event),
+                )
+            )
         case FunctionError(payload):
             return _failed(function, event, payload, now)
         case None:
@@ -75,15 +82,15 @@ def next_step(
 
 def _failed(function: Function, event: QueuedEvent, error: bytes | None, now: float) -> Again | Ended:
     failed = replace(event, failures=event.failures + 1, refusals=0, last_error=error)
-    if event.failures >= function.maximum_retry_attempts:
-        return Ended(_given_up(failed, "RetriesExhausted", now))
+    if event.failures >= function.event_invoke_config(event.qualifier).maximum_retry_attempts:
+        return Ended(_given_up(function, failed, "RetriesExhausted", now))
     due_at = now + RETRY_WAITS_S[event.failures]
     if due_at >= _deadline(function, event):
-        return Ended(_given_up(failed, "EventAgeExceeded", now))
+        return Ended(_given_up(function, failed, "EventAgeExceeded", now))
     return Again(replace(failed, due_at=due_at))
 
 
-def _given_up(event: QueuedEvent, condition: Condition, now: float) -> EventEnd:
+def _given_up(function: Function, event: QueuedEvent, condition: Condition, now: float) -> EventEnd:
     """With what the last attempt answered, if there was one: no error object means that nothing was found to run."""
     error = event.last_error
     return EventEnd(
@@ -93,11 +100,17 @@ def _given_up(event: QueuedEvent, condition: Condition, now: float) -> EventEnd:
         response=error,
         function_error=None if error is None else "Unhandled",
         status_code=_GONE if event.failures and error is None else 200,
+        executed_version=_version(function, event),
     )
 
 
+def _version(function: Function, event: QueuedEvent) -> str:
+    """What the qualifier names now; of one that names nothing, no version is told."""
+    return (function.runs(event.qualifier) or function).version
+
+
 def _deadline(function: Function, event: QueuedEvent) -> float:
-    return event.accepted_at + function.maximum_event_age_in_seconds
+    return event.accepted_at + function.event_invoke_config(event.qualifier).maximum_event_age_in_seconds
 
 
 def _backoff_s(refusals: int, dice: float) -> float:

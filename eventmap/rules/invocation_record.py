@@ -60,7 +60,7 @@ def _spliced(event: QueuedEvent, end: EventEnd, function_arn: str, now: datetime
 def _response_context(end: EventEnd) -> JsonObject:
     context: JsonObject = {"statusCode": end.status_code}
     if end.response is not None:
-        context["executedVersion"] = _LATEST
+        context["executedVersion"] = end.executed_version
     if end.function_error is not None:
         context["functionError"] = end.function_error
     return context

@@ -147,7 +147,7 @@ def read_function(name: str, qualifier: str = "") -> FunctionReference | Refusal
 def resolve(reference: FunctionReference, arn: str, aliases: Sequence[str]) -> str | Refusal:
     """The ARN as invoked, or why it is not this function's: another place, or an alias or version it has not.
 
-    `arn` is the function's own, unqualified; a function of ours has no version but `$LATEST`, which every alias names.
+    `arn` is the function's own, unqualified; `aliases` has its versions too.
     Rules: INV-15, 16, 101.
     """
     _, partition, _, region, account, _ = arn.split(":", 5)

@@ -77,6 +77,7 @@ class _Environment:
             function_arn=os.environ.pop("_EVENTMAP_FUNCTION_ARN"),
             memory_limit_in_mb=os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"],
             log_stream_name=os.environ["AWS_LAMBDA_LOG_STREAM_NAME"],
+            function_version=os.environ["AWS_LAMBDA_FUNCTION_VERSION"],
         )
         self._runner: asyncio.Runner | None = None
         self._is_traced = False

@@ -44,11 +44,18 @@ class Ended:
 class ChildProcess:
     """Everything here but waiting is synchronous, so that killing and closing also work while being cancelled."""
 
-    def __init__(self, target: str, variables: Mapping[str, str], function_name: str, log: InvocationLog) -> None:
-        """Start it. Raises: EnvironmentNotStarted."""
+    def __init__(
+        self,
+        target: str,
+        variables: Mapping[str, str],
+        function_name: str,
+        log: InvocationLog,
+        code_folder: str | None = None,
+    ) -> None:
+        """Start it, in `code_folder`; None = where this process is. Raises: EnvironmentNotStarted."""
         self._loop = asyncio.get_running_loop()
         try:
-            output = self._spawn(target, variables)
+            output = self._spawn(target, variables, code_folder)
         except OSError as error:
             raise EnvironmentNotStarted(f"no process could be started for {function_name!r}: {error}") from error
         self.status: int | None = None
@@ -63,7 +70,7 @@ class ChildProcess:
         self._loop.add_reader(self._control, self._read)
         self._watch_exit()
 
-    def _spawn(self, target: str, variables: Mapping[str, str]) -> int:
+    def _spawn(self, target: str, variables: Mapping[str, str], code_folder: str | None) -> int:
         """Start the process; returns the descriptor its output is read from. Whatever fails, nothing stays open."""
         with ExitStack() as undo, ExitStack() as theirs:
             self._control, their_control = socket.socketpair()
@@ -87,8 +94,10 @@ class ChildProcess:
                     _BOOTSTRAP,
                     *map(str, fds),
                     target,
+                    *([] if code_folder is None else [code_folder]),
                     *sys.path,
                 ],
+                cwd=code_folder,
                 stdin=subprocess.DEVNULL,
                 stdout=their_output,
                 stderr=their_output,

@@ -147,9 +147,17 @@ class Place:
         "memory_limit_in_mb",
     )
 
-    def __init__(self, function_name: str, *, function_arn: str, memory_limit_in_mb: str, log_stream_name: str) -> None:
+    def __init__(
+        self,
+        function_name: str,
+        *,
+        function_arn: str,
+        memory_limit_in_mb: str,
+        log_stream_name: str,
+        function_version: str = "$LATEST",
+    ) -> None:
         self.function_name: str = function_name
-        self.function_version: str = "$LATEST"
+        self.function_version: str = function_version
         self.function_arn: str = function_arn
         self.memory_limit_in_mb: str = memory_limit_in_mb
         self.log_group_name: str = f"/aws/lambda/{function_name}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Mapping
 from types import TracebackType
@@ -11,22 +10,16 @@ from typing import Final, Self
 import anyio
 
 from eventmap import telemetry
-from eventmap.clock import elapsed_s, utc_now
+from eventmap.clock import elapsed_s
 from eventmap.errors import ConfigurationError, EnvironmentNotStarted
-from eventmap.function import Function
+from eventmap.function import LATEST, Function
 from eventmap.model import Event, FunctionError, JsonObject, Refused, Response, Stream
 from eventmap.rules.invoke_errors import busy_reason
 from eventmap.rules.partition import partition
 from eventmap.runtime import error_object, report
-from eventmap.runtime.child_process import ChildProcess
-from eventmap.runtime.context import Place
+from eventmap.runtime.code import Code, Surroundings
 from eventmap.runtime.environment import Completed, ExecutionEnvironment, Invocation, function_error
-from eventmap.runtime.inline import InlineEnvironment
-from eventmap.runtime.pool import Pool
-from eventmap.runtime.process import ProcessEnvironment, Sandbox
 from eventmap.runtime.report import InvocationLog
-from eventmap.runtime.target import target_of
-from eventmap.runtime.variables import process_environment
 
 EVENT_LIMIT_BYTES: Final = 6_291_456
 """The largest event Invoke accepts (INV-19)."""
@@ -35,12 +28,14 @@ INIT_TIMEOUT_S: Final = 10.0
 """How long an Init outside an invocation may take (INV-70)."""
 
 _NO_ENVIRONMENT: Final = "ServiceException"
+_NOT_FOUND: Final = "ResourceNotFoundException"  # an alias or version that went while the call was on its way
 _log = telemetry.logger("eventmap.runtime")
 
 
 class FunctionRuntime:
     """Runs one function in at most `function.concurrency` environments, while it is entered as a context manager.
 
+    Its published versions run here too, each in environments of its own, within the same concurrency.
     `extra_environment` holds variables for child processes, below the function's own; None = none.
     `init_timeout_s` limits an Init outside an invocation, in seconds; inline imports cannot be interrupted.
     Raises: ConfigurationError if isolation is "process" and the handler cannot be imported by another process.
@@ -57,18 +52,12 @@ class FunctionRuntime:
         init_timeout_s: float = INIT_TIMEOUT_S,
     ) -> None:
         self._function = function
-        self._region = region
         self._log = log
-        self._extra_environment = dict(extra_environment or {})
-        self._init_timeout_s = init_timeout_s
         self._arn = f"arn:{partition(region)}:lambda:{region}:{account_id}:function:{function.function_name}"
-        self._target = _target(function)
-        self._pool = Pool(
-            function.concurrency,
-            self._create_environment,
-            idle_timeout_s=function.idle_timeout_s,
-            maximum_lifetime_s=function.maximum_lifetime_s,
-        )
+        self._surroundings = Surroundings(self._arn, region, log, dict(extra_environment or {}), init_timeout_s)
+        self._codes = self._loaded(function)
+        self._leaving: list[Code] = []  # of versions that are no more, while they run
+        self._busy = 0  # environments, over all versions
         self._someone_is_idle = anyio.Event()
         self._released = anyio.Event()
 
@@ -80,7 +69,7 @@ class FunctionRuntime:
     @property
     def free(self) -> int:
         """How many invocations could start now; a handler stuck in its thread still counts as running."""
-        return self._pool.free
+        return self._function.concurrency - self._busy
 
     async def __aenter__(self) -> Self:
         self._tasks = anyio.create_task_group()
@@ -94,8 +83,9 @@ class FunctionRuntime:
         self._tasks.cancel_scope.cancel()
         with anyio.CancelScope(shield=True):  # bounded: each shutdown is
             async with anyio.create_task_group() as closing:
-                for environment in self._pool.close():
-                    closing.start_soon(environment.shut_down)
+                for code in (*self._codes.values(), *self._leaving):
+                    for environment in code.pool.close():
+                        closing.start_soon(environment.shut_down)
         # Our caller's exception is not the group's business: handed over, it would come back wrapped in a group.
         await self._tasks.__aexit__(None, None, None)
 
@@ -111,40 +101,46 @@ class FunctionRuntime:
     ) -> Response:
         """Run the handler once on `event`; a `request_id` of None makes one up.
 
-        `invoked_arn` is what the context shows, None = the function's own (INV-101). `trace_id`, printable text, is in
-        the child's `_X_AMZN_TRACE_ID` while it runs, "" = none; inline handlers share one environment of variables and
-        do not see it. `stream` takes what an inline `async` generator yields, as it comes; the response is then `null`.
+        `invoked_arn` is what the context shows, and its qualifier says what runs; None = the function's own (INV-101).
+        `trace_id`, printable text, is in the child's `_X_AMZN_TRACE_ID` while it runs, "" = none; inline handlers share
+        one environment of variables and do not see it. `stream` takes what an inline `async` generator yields, as it
+        comes; the response is then `null`.
         Never queues: Refused when all environments are busy, or none could be started. Cancelled, it leaves nothing
         running that can be stopped.
         """
         invocation = Invocation(request_id or new_request_id(), event, client_context, invoked_arn, trace_id, stream)
         if len(event.text) > EVENT_LIMIT_BYTES:
             return function_error(error_object.of_large_event(EVENT_LIMIT_BYTES))
-        environment = self._take()
+        version = self._version(invoked_arn)
+        if version is None:
+            return Refused(_NOT_FOUND)
+        code = self._codes[version]
+        environment = self._take(code)
         if environment is None:
             return Refused(busy_reason(self._function))
         try:
             if environment.is_new:
                 await environment.initialize()  # if it fails, the invocation itself repeats it and tells (INV-70)
-            completed = await self._run(environment, invocation)
+            completed = await self._run(code.function, environment, invocation)
         except EnvironmentNotStarted as error:
             return self._refuse(invocation, error)
         finally:
-            self._release(environment)
+            self._release(code, environment)
         return completed.response
 
     async def warm(self) -> FunctionError | None:
-        """Run Init in one environment now, if none is warm, and keep it; returns why Init failed.
+        """Run Init of `$LATEST` in one environment now, if none is warm, and keep it; returns why Init failed.
 
         Raises: EnvironmentNotStarted.
         """
-        environment = None if self._pool.has_idle else self._take()
+        code = self._codes[LATEST]
+        environment = None if code.pool.has_idle else self._take(code)
         if environment is None:
             return None
         try:
             return await environment.initialize()
         finally:
-            self._release(environment)
+            self._release(code, environment)
 
     def reload(self) -> None:
         """Let every later invocation import the handler anew; those running finish in the old code.
@@ -156,35 +152,36 @@ class FunctionRuntime:
                 f"function {self._function.function_name!r} runs inline and cannot be reloaded; "
                 'use isolation="process", or restart'
             )
-        for environment in self._pool.retire_all():
-            self._tasks.start_soon(environment.shut_down)
+        for code in self._codes.values():
+            self._shut_down(code.pool.retire_all())
 
     def replace(self, function: Function) -> None:
         """Run later invocations on another code or configuration of the function; those running end on the old one.
 
         Raises: ConfigurationError as at the beginning; the old one runs on then.
         """
-        target = _target(function)
+        wanted = self._loaded(function)
+        self._shut_down(self._codes[LATEST].replace(function, function.concurrency))
         self._function = function
-        self._target = target
-        retired = self._pool.replace(
-            function.concurrency,
-            idle_timeout_s=function.idle_timeout_s,
-            maximum_lifetime_s=function.maximum_lifetime_s,
-        )
-        for environment in retired:
-            self._tasks.start_soon(environment.shut_down)
+        self._leaving = [code for code in self._leaving if code.pool.is_busy]
+        for version, code in list(self._codes.items()):
+            if version not in wanted:
+                self._leaving.append(self._codes.pop(version))
+                self._shut_down(code.pool.retire_all())
+            elif version != LATEST:
+                self._shut_down(code.replace(function.versions[version], function.concurrency))
+        self._codes = wanted | self._codes
 
     async def idle(self) -> None:
         """Wait until no invocation runs; handlers stuck in their threads still count."""
-        while self._pool.is_busy:
+        while self._busy:
             self._released = anyio.Event()
             await self._released.wait()
 
-    async def _run(self, environment: ExecutionEnvironment, invocation: Invocation) -> Completed:
-        name, request_id = self._function.function_name, invocation.request_id
+    async def _run(self, function: Function, environment: ExecutionEnvironment, invocation: Invocation) -> Completed:
+        name, request_id = function.function_name, invocation.request_id
         if self._log.enabled:
-            self._log.line(name, request_id, report.start(request_id))
+            self._log.line(name, request_id, report.start(request_id, function.version))
         completed = await environment.invoke(invocation)
         response = completed.response
         if isinstance(response, FunctionError):
@@ -196,7 +193,7 @@ class FunctionRuntime:
             line = report.report(
                 request_id,
                 duration_s=completed.duration_s,
-                memory_size=self._function.memory_size,
+                memory_size=function.memory_size,
                 max_memory_used_mb=environment.max_memory_used_mb(),
                 init_duration_s=environment.init_duration_s,
                 status=completed.status,
@@ -215,62 +212,56 @@ class FunctionRuntime:
         )
         return Refused(_NO_ENVIRONMENT)
 
-    def _take(self) -> ExecutionEnvironment | None:
-        environment, dead = self._pool.take()
-        for each in dead:
-            self._tasks.start_soon(each.shut_down)
+    def _version(self, invoked_arn: str | None) -> str | None:
+        """What runs now for an ARN as invoked; None = the function has no such alias or version any more."""
+        if invoked_arn is None or not invoked_arn.startswith(f"{self._arn}:"):
+            return LATEST
+        function = self._function.runs(invoked_arn[len(self._arn) + 1 :])
+        return None if function is None else function.version
+
+    def _loaded(self, function: Function) -> dict[str, Code]:
+        return {
+            each.version: Code(each, function.concurrency, self._surroundings)
+            for each in (function, *function.versions.values())
+        }
+
+    def _take(self, code: Code) -> ExecutionEnvironment | None:
+        if self.free <= 0:
+            return None
+        environment, dead = code.pool.take()
+        self._shut_down(dead)
+        self._busy += environment is not None
         return environment
 
-    def _release(self, environment: ExecutionEnvironment) -> None:
-        if self._pool.is_closed:
+    def _release(self, code: Code, environment: ExecutionEnvironment) -> None:
+        if code.pool.is_closed:
             return  # it has been shut down with all others
         if environment.unfinished is not None:
-            environment.unfinished.add_done_callback(lambda _: self._release(environment))
-        elif not self._pool.give_back(environment, elapsed_s()):
+            environment.unfinished.add_done_callback(lambda _: self._release(code, environment))
+            return
+        self._busy -= 1
+        if not code.pool.give_back(environment, elapsed_s()):
             self._tasks.start_soon(environment.shut_down)
         elif not self._someone_is_idle.is_set():
             self._someone_is_idle.set()
         if not self._released.is_set():
             self._released.set()
 
+    def _shut_down(self, environments: list[ExecutionEnvironment]) -> None:
+        for environment in environments:
+            self._tasks.start_soon(environment.shut_down)
+
     async def _sweep(self) -> None:
         while True:
-            expiry = self._pool.next_expiry()
+            expiries = [code.pool.next_expiry() for code in self._codes.values()]
+            expiry = min((each for each in expiries if each is not None), default=None)
             if expiry is None:
                 self._someone_is_idle = anyio.Event()
                 await self._someone_is_idle.wait()
                 continue
             await anyio.sleep(max(expiry - elapsed_s(), 0))
-            for environment in self._pool.expire(elapsed_s()):
-                self._tasks.start_soon(environment.shut_down)
-
-    def _create_environment(self) -> ExecutionEnvironment:
-        function = self._function
-        place = Place(
-            function.function_name,
-            function_arn=self._arn,
-            memory_limit_in_mb=str(function.memory_size),
-            log_stream_name=f"{utc_now():%Y/%m/%d}/[{report.VERSION}]{os.urandom(16).hex()}",
-        )
-        if function.isolation == "inline":
-            return InlineEnvironment(function, place, self._log)
-        variables = process_environment(
-            function,
-            self._target,
-            place,
-            region=self._region,
-            extra=self._extra_environment,
-            inherited=os.environ,
-        )
-        spawn = functools.partial(ChildProcess, self._target, variables, function.function_name, self._log)
-        return ProcessEnvironment(Sandbox(function, spawn, self._log, self._init_timeout_s))
-
-
-def _target(function: Function) -> str:
-    """Where another process finds the handler; "" = none is asked to. Raises: ConfigurationError."""
-    if function.isolation == "inline":
-        return ""
-    return function.handler if isinstance(function.handler, str) else target_of(function.handler)
+            for code in self._codes.values():
+                self._shut_down(code.pool.expire(elapsed_s()))
 
 
 def new_request_id() -> str:

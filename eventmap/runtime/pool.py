@@ -85,15 +85,11 @@ class Pool:
         self._retired = set(self._busy)
         return gone
 
-    def replace(self, limit: int, *, idle_timeout_s: float, maximum_lifetime_s: float) -> list[ExecutionEnvironment]:
-        """Go on with other bounds and none of today's environments; returns what `retire_all` does.
-
-        A lower limit holds at once: environments that are busy still count.
-        """
+    def resize(self, limit: int, *, idle_timeout_s: float, maximum_lifetime_s: float) -> None:
+        """Go on with other bounds. A lower limit holds at once: environments that are busy still count."""
         self._limit = limit
         self._idle_timeout_s = idle_timeout_s
         self._maximum_lifetime_s = maximum_lifetime_s
-        return self.retire_all()
 
     def close(self) -> list[ExecutionEnvironment]:
         """All environments, busy ones too; the pool starts none afterwards."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from typing import Final, Literal, Protocol
+from typing import Literal, Protocol
 
-VERSION: Final = "$LATEST"
 Status = Literal["success", "error", "timeout"]
 Phase = Literal["init", "invoke"]
 
@@ -22,8 +21,8 @@ class InvocationLog(Protocol):
         """Take one record without its newline; only a traceback has some within. `request_id` is "" during Init."""
 
 
-def start(request_id: str) -> str:
-    return f"START RequestId: {request_id} Version: {VERSION}"
+def start(request_id: str, version: str = "$LATEST") -> str:
+    return f"START RequestId: {request_id} Version: {version}"
 
 
 def end(request_id: str) -> str:

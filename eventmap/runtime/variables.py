@@ -43,7 +43,7 @@ def process_environment(
         "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
         "AWS_LAMBDA_LOG_GROUP_NAME": place.log_group_name,
         "AWS_LAMBDA_LOG_STREAM_NAME": place.log_stream_name,
-        "LAMBDA_TASK_ROOT": targets.task_root(target),
+        "LAMBDA_TASK_ROOT": function.code_folder or targets.task_root(target),
         "LAMBDA_RUNTIME_DIR": os.path.dirname(os.path.abspath(__file__)),
         "_EVENTMAP_FUNCTION_ARN": place.function_arn,
     }

@@ -19,9 +19,6 @@ from eventmap.server.ports import InvokableFunction
 from eventmap.server.settings import ServerSettings
 from eventmap.server.statistics import ServerStatistics
 
-EXECUTED_VERSION = (b"x-amz-executed-version", b"$LATEST")
-"""Of every alias too: none names anything but the code there is."""
-
 _JSON = (b"content-type", b"application/json")
 _EVENT_STREAM = (b"content-type", event_stream.MEDIA_TYPE.encode())
 _UNHANDLED = (b"x-amz-function-error", b"Unhandled")
@@ -84,6 +81,7 @@ class InvokeApi:
         exchange: Exchange,
     ) -> None:
         """Rules: INV-10..12, 18, 22, 24..27."""
+        version = (b"x-amz-executed-version", function.executed_version(request.function.qualifier).encode())
         response, tail = await function.invoke(
             event,
             request_id=exchange.request_id,
@@ -99,9 +97,9 @@ class InvokeApi:
         log_result = None if tail is None else b64encode(tail)
         if operation == "InvokeWithResponseStream":
             stream = _as_stream(response, log_result)
-            await exchange.answer(200, stream, (_EVENT_STREAM, EXECUTED_VERSION))
+            await exchange.answer(200, stream, (_EVENT_STREAM, version))
             return
-        headers = [_JSON, EXECUTED_VERSION]
+        headers = [_JSON, version]
         if isinstance(response, FunctionError):
             headers.append(_UNHANDLED)
         if log_result is not None:

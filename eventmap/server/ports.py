@@ -26,7 +26,10 @@ class InvokableFunction(Protocol):
 
     @property
     def aliases(self) -> Sequence[str]:
-        """Further qualifiers it is called by (INV-15)."""
+        """Further qualifiers it is called by, versions among them (INV-15)."""
+
+    def executed_version(self, qualifier: str) -> str:
+        """The version that runs for an alias or version of it, or for "" (INV-10)."""
 
     @property
     def accept(self) -> Accept:

@@ -168,7 +168,7 @@ async def test_inv_12_the_log_of_a_real_function() -> None:
     async def handler(event: object, context: object) -> None:
         """Nothing."""
 
-    function = Function(handler=handler, function_name="orders")
+    function = Function(handler=handler, function_name="orders", aliases=["live"])
     log = TailedLog(Unread())
     async with FunctionRuntime(function, region="us-east-1", account_id="000000000000", log=log) as runtime:
         invocation = DirectInvocation(function, runtime, slots=FunctionSlots(1).share(), log=log, accept=accept)

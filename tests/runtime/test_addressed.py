@@ -16,7 +16,7 @@ TRACE = "Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sample
 @pytest.mark.parametrize("isolation", ["inline", "process"])
 async def test_inv_101_the_context_shows_the_arn_as_invoked(isolation: str) -> None:
     """INV-101: of this invocation alone; without one the function's own."""
-    async with running(in_file("describe"), isolation=isolation) as runtime:
+    async with running(in_file("describe"), isolation=isolation, aliases=["live"]) as runtime:
         arns = [
             returned(await runtime.invoke(event(), invoked_arn=invoked))["arn"]
             for invoked in (None, f"{OWN}:live", f"{OWN}:$LATEST", None)
