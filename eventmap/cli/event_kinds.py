@@ -69,7 +69,7 @@ def _print_samples() -> None:
         row = {
             "kind": kind.name,
             "source": kind.source,
-            "recognised_by": kind.recognised_by,
+            "recognised_by": kind.recognised_by.replace("`", ""),
             "invocation": "synchronous" if kind.is_synchronous else "asynchronous",
             "rules": kind.rules.split(", "),
             "event": sample(kind.name),

@@ -34,7 +34,7 @@ def object_given(argument: str, name: str, *, exact: bool = False) -> dict[str, 
     except (ValueError, RecursionError) as error:
         raise Misuse(f"{name} is not JSON: {error}") from None
     if not isinstance(document, dict):
-        raise Misuse(f"{name} must be a JSON object, not a {type(document).__name__}")
+        raise Misuse(f"{name} must be a JSON object, and is {type(document).__name__}")
     return document
 
 

@@ -18,8 +18,8 @@ class EventKind:
 
     name: str  #: as `eventmap event` takes it; with underscores a builder of `eventmap.testing.events`
     source: str
-    rules: str  #: the rules of its shape
-    recognised_by: str  #: in words, or as a path
+    rules: str  #: of how it is told, and where its shape begins
+    recognised_by: str  #: in words, members and values between backticks
     is_synchronous: bool  #: whether the source waits for what the function answers; the others invoke asynchronously
     matches: Callable[[Document], bool]
 
@@ -91,11 +91,13 @@ def _is_logs(event: Document) -> bool:
 
 
 KINDS: Final[tuple[EventKind, ...]] = (
-    EventKind("sqs", "Amazon SQS", "SRC-01", "`Records[0].eventSource` is `aws:sqs`", True, _records("aws:sqs")),
+    EventKind(
+        "sqs", "Amazon SQS", "SRC-01, SQS-110", "`Records[0].eventSource` is `aws:sqs`", True, _records("aws:sqs")
+    ),
     EventKind(
         "sns",
         "Amazon SNS",
-        "SRC-02",
+        "SRC-02, SNS-50",
         "`Records[0].EventSource` is `aws:sns`",
         False,
         _records("aws:sns", "EventSource"),
@@ -103,7 +105,7 @@ KINDS: Final[tuple[EventKind, ...]] = (
     EventKind(
         "dynamodb",
         "DynamoDB Streams",
-        "SRC-03",
+        "SRC-03, STR-120",
         "`Records[0].eventSource` is `aws:dynamodb`",
         True,
         _records("aws:dynamodb"),
@@ -111,7 +113,7 @@ KINDS: Final[tuple[EventKind, ...]] = (
     EventKind(
         "kinesis",
         "Kinesis Data Streams",
-        "SRC-04",
+        "SRC-04, STR-110",
         "`Records[0].eventSource` is `aws:kinesis`",
         True,
         _records("aws:kinesis"),

@@ -173,9 +173,8 @@ def _header(value: object) -> JsonValue:
 def _javas_date(origin: Origin) -> str:
     """`Jan 1, 2026, 12:33:41 AM`, whatever language this machine speaks."""
     at = origin.at.astimezone(UTC)
-    return (
-        f"{_MONTHS[at.month - 1]} {at.day}, {at.year}, {at.hour % 12 or 12}:{at:%M:%S} {'PM' if at.hour > 11 else 'AM'}"
-    )
+    half = "PM" if at.hour > 11 else "AM"
+    return f"{_MONTHS[at.month - 1]} {at.day}, {at.year}, {at.hour % 12 or 12}:{at:%M:%S} {half}"
 
 
 def _broker_arn(broker: str, origin: Origin) -> str:
