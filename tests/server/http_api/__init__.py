@@ -1,0 +1,1 @@
+"""The gateway in front of functions, over ASGI and over sockets."""
