@@ -25,12 +25,14 @@ NAMES = (
     "straggler",
     "isolation",
     "invoke",
+    "http_api",
     "local",
     "sigterm",
     "shards",
     "accept",
     "durable",
     "sns_signature",
+    "patterns",
 )
 
 

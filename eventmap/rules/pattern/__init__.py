@@ -20,13 +20,13 @@ class EventPattern:
     Rules: FIL-40..70, FIL-80..84.
     """
 
-    __slots__ = ("_branches", "_strict_number_text", "_tests", "pattern")
+    __slots__ = ("_tests", "branches", "pattern", "strict_number_text")
 
     def __init__(self, pattern: str | bytes | JsonObject, *, strict_number_text: bool = False) -> None:
         self.pattern: str | bytes | JsonObject = pattern
-        self._strict_number_text = strict_number_text
-        self._branches = read_pattern(pattern)
-        self._tests = tuple(branch_test(branch) for branch in self._branches)
+        self.strict_number_text = strict_number_text
+        self.branches = read_pattern(pattern)
+        self._tests = tuple(branch_test(branch) for branch in self.branches)
 
     def matches(self, event: str | bytes | JsonObject) -> bool:
         """Never raises for a JSON document. Text that is not a JSON object, or beyond FIL-83, does not match."""
@@ -41,10 +41,10 @@ class EventPattern:
     def explain(self, event: str | bytes | JsonObject) -> Explanation:
         """Why the event does not match, field by field; `matched` is what `matches` says. Shows the event's values."""
         document = event if isinstance(event, dict) else self._parse(event)
-        return explain(self._branches, document, matched=document is not None and self.matches(document))
+        return explain(self.branches, document, matched=document is not None and self.matches(document))
 
     def _parse(self, event: str | bytes) -> JsonObject | None:
-        return parse_document(event, strict_number_text=self._strict_number_text)
+        return parse_document(event, strict_number_text=self.strict_number_text)
 
     def __repr__(self) -> str:
         return f"EventPattern({self.pattern!r})"

@@ -2,7 +2,7 @@
 
 Most documents have plain values where the pattern looks, and one dictionary look-up per step decides. Only where an
 array of objects or a dotted key lies on the way must the choice of array elements be consistent (FIL-46); that is
-decided by `pattern_arrays`.
+decided by `arrays`.
 """
 
 from __future__ import annotations
