@@ -100,10 +100,17 @@ class SqsWire(ServiceWire):
         )
 
     async def send_message(
-        self, queue_url: str, body: str, *, attributes: Mapping[str, tuple[str, str]] | None = None
+        self,
+        queue_url: str,
+        body: str,
+        *,
+        attributes: Mapping[str, tuple[str, str]] | None = None,
+        group: tuple[str, str] | None = None,
     ) -> None:
-        """Send one message; `attributes` by name: (data type, text)."""
+        """Send one message; `attributes` by name: (data type, text); `group`: a FIFO queue's, and deduplication id."""
         parameters: dict[str, Any] = {"QueueUrl": queue_url, "MessageBody": body}
+        if group is not None:
+            parameters["MessageGroupId"], parameters["MessageDeduplicationId"] = group
         if attributes:
             parameters["MessageAttributes"] = {
                 name: {"DataType": kind, "StringValue": text} for name, (kind, text) in attributes.items()

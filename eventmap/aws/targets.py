@@ -39,11 +39,16 @@ class QueueTarget:
         """Look for it; one that may not be looked at is taken to be there. Raises: SourceError."""
         self._url = await self._look_up()
 
-    async def send(self, parcel: Parcel) -> None:
+    def in_group(self, message_group_id: str) -> FifoQueueTarget:
+        """The same queue, if it is a FIFO one, as one of its groups."""
+        return FifoQueueTarget(self, message_group_id)
+
+    async def send(self, parcel: Parcel, *, message_group_id: str | None = None) -> None:
         """Raises: SourceError; TransientSourceError if it may be tried again."""
         if not self._url:
             self._url = await self._look_up()
-        await self._wire.send_message(self._url, message_text(parcel.body), attributes=parcel.attributes)
+        group = None if message_group_id is None else (message_group_id, parcel.request_id)
+        await self._wire.send_message(self._url, message_text(parcel.body), attributes=parcel.attributes, group=group)
 
     async def _look_up(self) -> str:
         account, name = self.arn.split(":")[4:6]
@@ -52,6 +57,18 @@ class QueueTarget:
         except AccessRefused as error:
             _unchecked(self.arn, error)
             return f"{self._wire.endpoint_url.rstrip('/')}/{account}/{name}"
+
+
+class FifoQueueTarget:
+    """One group of a FIFO queue: a parcel that is sent again within five minutes is one message all the same."""
+
+    def __init__(self, queue: QueueTarget, message_group_id: str) -> None:
+        self._queue = queue
+        self._message_group_id = message_group_id
+
+    async def send(self, parcel: Parcel) -> None:
+        """As `QueueTarget.send`; the parcel's request id is what it is known by."""
+        await self._queue.send(parcel, message_group_id=self._message_group_id)
 
 
 class TopicTarget:

@@ -10,8 +10,10 @@ from eventmap.delivery.schedule.clockwork import Clockwork
 from eventmap.function import Function
 from eventmap.http_route import HttpRoute
 from eventmap.runtime.tail import TailedLog
+from eventmap.server.events_api import EventsApi
 from eventmap.service.asynchronous import AsynchronousQueues, Here
 from eventmap.service.buckets import PreparedBucket, prepare_bucket
+from eventmap.service.buses import EventBuses, open_buses
 from eventmap.service.connections import Connections
 from eventmap.service.declared import Declared, declared_function
 from eventmap.service.functions import LiveFunctions
@@ -91,9 +93,14 @@ async def open_pushes(
     parts: list[Part] = []
     apis: list[Api] = []
     clockwork: Clockwork | None = None
-    if declared.schedules:
+    buses: EventBuses | None = None
+    if declared.schedules or declared.rules or server is not None:
         clockwork = await open_clockwork(here, declared.schedules, queues, stack)
         parts.append(clockwork)
+    if clockwork is not None and (declared.rules or server is not None):
+        buses = await open_buses(here, declared.rules, queues, clockwork, stack)
+        parts.append(buses)
+        apis.append(EventsApi(buses.engine))
     if http_api is not None:
         parts.append(_served(here, declared, http_api, functions, stop_budget_s))
     await queues.tell_orphans()
@@ -104,6 +111,7 @@ async def open_pushes(
         server,
         http_api,
         clockwork=clockwork,
+        buses=buses,
         parts=parts,
         apis=apis,
         loops=[each.loop for each in polling],

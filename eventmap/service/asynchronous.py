@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TypeGuard
@@ -61,6 +62,9 @@ class AsynchronousQueues:
     def __init__(self, here: Here, stack: AsyncExitStack) -> None:
         """`stack` closes what is opened."""
         self.queues: dict[str, Queue] = {}
+        self.bus_here: Callable[[str], Target | None] = _no_bus
+        """Finds an event bus of this service by its ARN; None = it is elsewhere."""
+
         self._here = here
         self._stack = stack
         self._store: EventStore | None = None  # None = events are in SQS
@@ -99,7 +103,7 @@ class AsynchronousQueues:
         here = self._here
         if here.settings.targets is not None:
             return here.settings.targets(arn)
-        if (inside := self._function_here(arn)) is not None:
+        if (inside := self._function_here(arn) or self.bus_here(arn)) is not None:
             return inside
         if arn not in self._targets:
             aws = here.settings.aws
@@ -169,6 +173,10 @@ class AsynchronousQueues:
             slots=slots,
             dice=dice,
         )
+
+
+def _no_bus(arn: str) -> None:
+    return None
 
 
 def _can_make_queues(api: object) -> TypeGuard[EventQueueApi]:

@@ -27,6 +27,7 @@ from eventmap.receivers.sns import SnsReceiver, SnsStatistics
 from eventmap.service.asynchronous import Here
 from eventmap.service.buckets import PreparedBucket
 from eventmap.service.buckets import receivers_of as bucket_receivers
+from eventmap.service.buses import EventBuses
 from eventmap.service.functions import LiveFunctions
 from eventmap.service.http import HttpServer
 from eventmap.service.http_api import HttpApiListener
@@ -57,18 +58,20 @@ class Pushes:
         http_api: HttpApiListener | None,
         *,
         clockwork: Clockwork | None,
+        buses: EventBuses | None,
         parts: Sequence[Part],
         apis: Sequence[Api],
         loops: Sequence[MappingLoop | StreamLoop],
         stop_budget_s: float,
     ) -> None:
         """`loops` are the service's own, whose troubles the server tells of; it serves `apis` beside Invoke.
-        `clockwork` is one of the `parts`; None = nothing is scheduled. `stop_budget_s` is for requests that are being
-        answered when the server stops.
+        `clockwork` and `buses` are among the `parts`; None = there are no schedules, no buses. `stop_budget_s` is for
+        requests that are being answered when the server stops.
         """
         self.server: HttpServer | None = server
         self.http_api: HttpApiListener | None = http_api
         self.clockwork: Clockwork | None = clockwork
+        self.buses: EventBuses | None = buses
         self.endpoints: dict[str, SnsStatistics | S3Statistics] = {}
         """The live counters of each receiver, by its path; {} without a server."""
 
@@ -190,7 +193,8 @@ class Pushes:
         try:
             if not all([await each.is_empty() for each in self._intakes]):
                 return False
-            return not await self._functions.owed()
+            is_owed = await self._functions.owed() or (self.buses is not None and await self.buses.engine.owed())
+            return not is_owed
         except (SourceError, StateError) as error:
             _log.warning(telemetry.EVENTS_UNREACHABLE, error=str(error))
             return False

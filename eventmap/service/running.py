@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -12,7 +12,7 @@ from eventmap.clock import wall_time_s
 from eventmap.delivery.loop import MappingLoop
 from eventmap.delivery.statistics import Statistics
 from eventmap.delivery.stream.loop import StreamLoop
-from eventmap.errors import SourceError
+from eventmap.errors import ConfigurationError, SourceError
 from eventmap.model import FunctionError, JsonObject
 from eventmap.runtime.invoker import FunctionRuntime
 from eventmap.service.queues import RunningQueue
@@ -23,6 +23,8 @@ from eventmap.sources.sqs import Backlog, QueueDescription
 
 if TYPE_CHECKING:
     from eventmap.delivery.asynchronous.statistics import AsynchronousStatistics
+    from eventmap.delivery.bus.statistics import BusStatistics
+    from eventmap.delivery.schedule.statistics import ScheduleStatistics
     from eventmap.receivers.s3 import S3Statistics
     from eventmap.receivers.sns import SnsStatistics
     from eventmap.server.statistics import ServerStatistics
@@ -83,6 +85,23 @@ class Running:
     def pushes(self) -> tuple[tuple[str, str, str], ...]:
         """(ARN of the topic or bucket, function name, "http" or "queue": the way it delivers) of each push source."""
         return self._pushes.arrows if self._pushes else ()
+
+    async def put_events(self, entries: Sequence[Mapping[str, Any]]) -> JsonObject:
+        """Put events on buses of this service, in the members and with the answer of PutEvents; taken = durable.
+
+        Raises: ConfigurationError if there are no buses, or for the request as a whole; StateError, SourceError.
+        """
+        if self._pushes is None or self._pushes.buses is None:
+            raise ConfigurationError("there are no event buses: declare a rule with @app.event, or serve the API")
+        return await self._pushes.buses.put_events(entries)
+
+    def buses(self) -> BusStatistics | None:
+        """The live counters of the event buses; None if there are none."""
+        return self._pushes.buses.engine.statistics if self._pushes and self._pushes.buses else None
+
+    def schedules(self) -> ScheduleStatistics | None:
+        """The live counters of the schedules; None if nothing is scheduled."""
+        return self._pushes.clockwork.statistics if self._pushes and self._pushes.clockwork else None
 
     def next_runs(self) -> Mapping[str, float | None]:
         """By name of each schedule, when it is next begun, epoch seconds; None = never again, or not known yet."""

@@ -19,6 +19,7 @@ from eventmap.sources.sqs import QueueApi
 if TYPE_CHECKING:
     from eventmap.delivery.asynchronous.ends import Target
     from eventmap.delivery.asynchronous.ports import EventStore
+    from eventmap.delivery.bus.ports import BusStore
     from eventmap.delivery.schedule.ports import Positions
     from eventmap.pointers import ObjectReader
     from eventmap.receivers.bucket_api import BucketApi
@@ -134,6 +135,9 @@ class Settings:
 
     schedules_file: Path | None = None
     """The SQLite file of them; None = `.eventmap/schedules.sqlite` in the current folder."""
+
+    bus_store: BusStore | None = None
+    """Keep event buses there instead."""
 
     buses_file: Path | None = None
     """The SQLite file of event buses: rules, archives, and, in one beside it, what is still to be delivered; None =

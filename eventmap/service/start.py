@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from eventmap.service.http_api import HttpApiListener
     from eventmap.service.pushes import Pushes
 
+EVENTS_ENDPOINT = "AWS_ENDPOINT_URL_EVENTBRIDGE"
+"""Where AWS' SDKs send PutEvents; a function's own environment goes before it."""
+
 _ANY_REGION = "us-east-1"
 _ANY_ACCOUNT = "000000000000"
 Prepared = PreparedQueue | PreparedStream
@@ -106,6 +109,9 @@ async def _open(
     )
     prepared = await _prepare(by_name, polled, connections, streams)
     if takes_events:
+        if declared.rules and server is not None:  # what handlers put on a bus is for the rules that are here
+            variables = {**settings.extra_environment, EVENTS_ENDPOINT: server.url}
+            settings = replace(settings, extra_environment=variables)
         sources = await accepting.prepare_sources(by_name, declared.pushes, connections)
         settings = replace(settings, log=accepting.TailedLog(settings.log))
     runtimes = await _open_runtimes(functions, (*prepared, *sources), settings, stack)
