@@ -14,6 +14,7 @@ takes no virtual time at all, and a timeout around one that never ends still fir
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 import sys
 from collections.abc import Awaitable, Callable, Iterator
@@ -35,9 +36,12 @@ START_WALL_TIME_S: Final = 1_767_225_600.0
 class _JumpingSelector(selectors.DefaultSelector):
     """Where the loop goes to wait; instead of waiting for a deadline, it moves its own clock there."""
 
-    def __init__(self, is_outside_work: Callable[[], bool], describe_tasks: Callable[[], str]) -> None:
+    def __init__(
+        self, is_outside_work: Callable[[], bool], describe_tasks: Callable[[], str], jumped: Callable[[], None]
+    ) -> None:
         super().__init__()
         self.now_s = 0.0
+        self._jumped = jumped
         self._is_outside_work = is_outside_work
         self._describe_tasks = describe_tasks
 
@@ -53,6 +57,7 @@ class _JumpingSelector(selectors.DefaultSelector):
         elif timeout is None:
             raise VirtualTimeDeadlock(self._describe_tasks())
         self.now_s += timeout
+        self._jumped()
         return []
 
 
@@ -66,7 +71,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._outside_work = 0
         self._processes: list[asyncio.BaseTransport] = []
         self._threads: anyio.CapacityLimiter | None = None
-        self._jumping = _JumpingSelector(self._is_outside_work, self._describe_tasks)
+        self._jumping = _JumpingSelector(self._is_outside_work, self._describe_tasks, self._jumped)
         super().__init__(self._jumping)
 
     def time(self) -> float:
@@ -114,6 +119,10 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     async def watch_threads(self) -> None:
         """Let threads of `anyio.to_thread` hold the clock; only a task of the loop can find out who counts them."""
         self._threads = anyio.to_thread.current_default_thread_limiter()
+
+    def _jumped(self) -> None:
+        # After half a year asyncio's own, 1 ns, is less than a float can tell apart: what is due would never be run.
+        self._clock_resolution = max(1e-9, math.ulp(self._jumping.now_s))
 
     def _forget_job(self, _future: asyncio.Future[Any]) -> None:
         self._outside_work -= 1

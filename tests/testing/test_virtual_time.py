@@ -144,6 +144,19 @@ async def test_outside_work_covers_threads_the_loop_does_not_know(virtual_time: 
     assert virtual_time.time() == 0.0
 
 
+def test_a_century_passes_too() -> None:
+    """Beyond half a year a float's steps are wider than the loop's own idea of its clock's."""
+
+    async def wait() -> list[float]:
+        ends = []
+        for _ in range(1000):
+            await anyio.sleep(36.5 * 86_400 + 0.1)
+            ends.append(clock.elapsed_s())
+        return ends
+
+    assert run_in_virtual_time(wait) == pytest.approx([n * (36.5 * 86_400 + 0.1) for n in range(1, 1001)])
+
+
 def test_a_deadlock_is_an_error_that_names_the_waiting_line() -> None:
     """Nothing scheduled and nobody outside: waiting on would hang for ever."""
 

@@ -14,7 +14,7 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
 from eventmap import telemetry
-from eventmap.clock import wall_time_s
+from eventmap.clock import look_again_s, wall_time_s
 from eventmap.delivery.asynchronous.attempt import attempted
 from eventmap.delivery.asynchronous.ending import note_end
 from eventmap.delivery.asynchronous.ports import EndDestinations, EventStore, InvokeQueued
@@ -33,7 +33,6 @@ TAKEN_AT_ONCE: Final = 32
 ENDING_LIMIT: Final = 64
 """Events, beside those running, whose destinations are being told or whose state is being written."""
 
-_LONGEST_LOOK_S: Final = 60.0  # the clock on the wall may have been set meanwhile
 _STORE_PATIENCE_S: Final = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)  # the last one repeats
 
 
@@ -166,7 +165,7 @@ class AsynchronousQueue:
         """Wait until something is due, then begin as many attempts as there are slots for."""
         self._woken = woken = anyio.Event()  # before the look: nothing that comes after it is slept through
         due_at = await self._patiently(lambda: self._store.next_due(self._name))
-        wait_s = _LONGEST_LOOK_S if due_at is None else min(due_at - wall_time_s(), _LONGEST_LOOK_S)
+        wait_s = look_again_s() if due_at is None else min(due_at - wall_time_s(), look_again_s())
         if wait_s > 0:
             with anyio.move_on_after(wait_s):
                 await woken.wait()
