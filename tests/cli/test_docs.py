@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from eventmap.rules.events import KINDS
 from tests.cli.command import REPOSITORY, eventmap
 
 DOCUMENT = (REPOSITORY / "docs/cli.md").read_text()
 CHECKPOINT = [["set"], ["reset"]]
 EVENTS = [[], ["retry"], ["drop"]]
+EVENT = [["kinds"], *([kind.name] for kind in KINDS)]
 OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z0-9-]+|-[a-z])\b")
 OF_OTHERS = re.compile(r"^aws .*\n", re.MULTILINE)  # commands whose options are none of ours
 
@@ -36,6 +38,7 @@ def test_every_option_of_every_command_is_documented(command: str, folder: Path)
     [
         ("checkpoint", CHECKPOINT, {"--shard", "--yes", "-y", "--force"}),
         ("events", EVENTS, {"--state", "--all", "--yes", "-y", "--events"}),
+        ("event", EVENT, {"--of", "--json", "--body", "--detail-type", "--seed"}),
     ],
 )
 def test_every_option_of_a_group_of_commands_is_documented(
