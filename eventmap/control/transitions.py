@@ -157,7 +157,6 @@ class Transitions:
 
     async def _forget(self, recorded: RecordedMapping, transition: _Transition) -> None:
         """So that a mapping made anew begins at its position; but a source that is gone keeps nobody."""
-        await self._pollers.stop(recorded.uuid)
         try:
             await self._patiently(
                 transition,

@@ -14,7 +14,7 @@ from eventmap.control.mappings import ControlledMappings, DeclaredMapping
 from eventmap.control.ports import ControlStore, PolledMapping
 from eventmap.control.refused import refused_routes
 from eventmap.control.tags import tag_routes
-from eventmap.errors import EventmapError, InvalidParameterValue, StreamNotFound
+from eventmap.errors import InvalidParameterValue, StreamNotFound
 from eventmap.rules.configuration import NO_RECORDS_PROCESSED, stream_not_found
 from eventmap.server.app import ServerApp
 from eventmap.server.lambda_api import LambdaApi
@@ -39,7 +39,7 @@ class Pollers:
     there: set[str] = field(default_factory=lambda: set(SOURCES))  #: the ARNs of sources that exist
     polling: dict[str, PolledMapping] = field(default_factory=dict)
     calls: list[tuple[str, str]] = field(default_factory=list)  #: (what, key)
-    errors: dict[str, list[EventmapError]] = field(default_factory=dict)
+    errors: dict[str, list[Exception]] = field(default_factory=dict)
     holds: dict[str, anyio.Event] = field(default_factory=dict)  #: calls of that name wait for it
     troubles: dict[str, str] = field(default_factory=dict)
     results: dict[str, str] = field(default_factory=dict)

@@ -262,6 +262,11 @@ async def test_api_53_tags() -> None:
             400,
             "InvalidParameterValueException",
         )
+        for operation, empty in (("tag_resource", {"Tags": {}}), ("untag_resource", {"TagKeys": []})):
+            assert (await refused(there, operation, Resource=arn, **empty))[:2] == (
+                400,
+                "InvalidParameterValueException",
+            )
         other = f"{LAMBDA}:event-source-mapping:{UNKNOWN}"
         for wrong in (other, arn.replace(REGION, "us-east-1")):
             assert (await refused(there, "list_tags", Resource=wrong))[:2] == (404, "ResourceNotFoundException")

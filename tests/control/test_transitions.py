@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import anyio
 import pytest
 
 from eventmap.clock import elapsed_s
-from eventmap.control.transitions import FIRST_WAIT_S, FORGETTING_ATTEMPTS, WATCH_INTERVAL_S
+from eventmap.control.mappings import ControlledMappings, DeclaredMapping
+from eventmap.control.ports import PolledMapping
+from eventmap.control.transitions import FIRST_WAIT_S, FORGETTING_ATTEMPTS, LONGEST_WAIT_S, WATCH_INTERVAL_S
 from eventmap.errors import AccessRefused, StateError, StreamNotFound, TransientSourceError
 from eventmap.mapping import EventSourceMapping
+from eventmap.rules.configuration import mapping_uuid
 from eventmap.server.lambda_api import ApiError
 from eventmap.state.control_memory import MemoryControl
 
@@ -237,7 +241,7 @@ async def test_api_62_trouble_that_may_pass_disables_nothing(error: Exception) -
     async with world() as there:
         uuid = await there.enabled(STREAM)
         there.pollers.troubles[uuid] = "3 reads in a row have failed"
-        there.pollers.errors["resolve"] = [error] * 3  # type: ignore[list-item]
+        there.pollers.errors["resolve"] = [error] * 3
         await anyio.sleep(2.5 * WATCH_INTERVAL_S)
 
         assert len(there.pollers.errors["resolve"]) == 1
@@ -263,12 +267,12 @@ async def test_a_mapping_whose_function_was_deleted_is_disabled() -> None:
 async def test_a_start_waits_for_a_source_that_cannot_be_reached() -> None:
     """It is tried again at growing intervals, and told; meanwhile its caller may change it, or delete it."""
     async with world() as there:
-        there.pollers.errors["start"] = [TransientSourceError("no route to host")] * 3  # type: ignore[list-item]
+        there.pollers.errors["start"] = [TransientSourceError("no route to host")] * 3
         uuid = await there.create()
         assert await there.settled(uuid) == "Enabled"
         assert there.pollers.started_at == [pytest.approx(FIRST_WAIT_S * (1 + 2 + 4), abs=0.001)]
 
-        there.pollers.errors["start"] = [TransientSourceError("no route to host")] * 99  # type: ignore[list-item]
+        there.pollers.errors["start"] = [TransientSourceError("no route to host")] * 99
         other = await there.create(STREAM)
         await anyio.sleep(100)
         shown = there.mappings.get(other)
@@ -285,7 +289,7 @@ async def test_a_start_waits_for_a_source_that_cannot_be_reached() -> None:
 async def test_a_change_takes_the_place_of_a_start_that_waits() -> None:
     """Once it can be reached the new configuration polls, and only that."""
     async with world() as there:
-        there.pollers.errors["start"] = [TransientSourceError("no route to host")]  # type: ignore[list-item]
+        there.pollers.errors["start"] = [TransientSourceError("no route to host")]
         uuid = await there.create()
         await anyio.sleep(0.1)
         await there.mappings.update(uuid, {"BatchSize": 9})
@@ -382,9 +386,6 @@ async def test_an_arrival_that_cannot_be_kept_is_kept_later() -> None:
 
 async def test_declared_mappings_are_shown_and_not_changed() -> None:
     """By listing and UUID; a second mapping of the pair is refused, and so is every change, with where to make it."""
-    from eventmap.control.mappings import DeclaredMapping
-    from eventmap.rules.configuration import mapping_uuid
-
     uuid = mapping_uuid(QUEUE, "pay")
     declared = DeclaredMapping(uuid, EventSourceMapping(event_source_arn="jobs", function_name="pay"), QUEUE)
     async with world(declared=[declared]) as there:
@@ -406,8 +407,6 @@ async def test_declared_mappings_are_shown_and_not_changed() -> None:
 
 async def test_while_it_starts_and_after_it_ends_nothing_is_changed() -> None:
     """AWS' ServiceException, which clients retry; nothing is in the store."""
-    from eventmap.control.mappings import ControlledMappings
-
     pollers, store = Pollers(), MemoryControl()
     mappings = ControlledMappings(pollers, Functions(), store)
     body = {"EventSourceArn": QUEUE, "FunctionName": "pay"}
@@ -434,3 +433,209 @@ async def test_a_drain_leaves_transitions_to_the_next_start() -> None:
     async with world(store) as again:
         assert await again.settled(uuid) == "Enabled"
         assert again.pollers.polling[uuid].batch_size == 4
+
+
+async def test_a_start_that_was_waited_for_is_in_use_again() -> None:
+    """Whoever waits may be changed, until it acts."""
+    async with world() as there:
+        there.pollers.errors["start"] = [TransientSourceError("no route to host")]
+        uuid = await there.create()
+        await anyio.sleep(0.1)
+        there.pollers.holds["start"] = hold = anyio.Event()
+        await anyio.sleep(1)
+        assert await refusal(there.mappings.update(uuid, {"BatchSize": 9})) == IN_USE
+        hold.set()
+        assert await there.settled(uuid) == "Enabled"
+
+
+async def test_a_source_that_stays_away_is_asked_every_half_minute() -> None:
+    """For as long as it takes."""
+    async with world() as there:
+        there.pollers.errors["start"] = [TransientSourceError("no route to host")] * 200
+        await there.create()
+        await anyio.sleep(3600)
+        assert 200 - len(there.pollers.errors["start"]) == pytest.approx(3600 / LONGEST_WAIT_S, abs=7)
+
+
+class GatedStore(MemoryControl):
+    """Writes wait for `gate`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = anyio.Event()
+        self.gate.set()
+
+    async def write(self, changes: Any) -> None:
+        await self.gate.wait()
+        await super().write(changes)
+
+
+class SlowlyCancelled(Pollers):
+    """A start that is cut short takes a second to clean up, in which none may begin."""
+
+    starting = 0
+
+    async def start(self, key: str, mapping: PolledMapping) -> None:
+        assert not self.starting, "begun before the one before had ended"
+        self.starting += 1
+        try:
+            await super().start(key, mapping)
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(1)
+            raise
+        finally:
+            self.starting -= 1
+
+
+@pytest.mark.parametrize("arrives", [False, True])
+async def test_a_start_that_wakes_while_it_is_replaced_does_no_harm(arrives: bool) -> None:
+    """It acts after its change was let through and before that is on the disk: it is cut short, or comes too late."""
+    store, pollers = GatedStore(), SlowlyCancelled()
+    async with world(store, pollers=pollers) as there, anyio.create_task_group() as tasks:
+        pollers.errors["start"] = [TransientSourceError("no route to host")]
+        uuid = await there.create()
+        await anyio.sleep(0.1)
+        store.gate = anyio.Event()
+        tasks.start_soon(there.mappings.update, uuid, {"BatchSize": 9})
+        await anyio.sleep(0.1)
+        hold = pollers.holds["start"] = anyio.Event()
+        if arrives:
+            hold.set()
+        await anyio.sleep(FIRST_WAIT_S)
+        store.gate.set()
+        await anyio.sleep(0.5)
+        hold.set()
+        await anyio.sleep(5)
+
+        shown = there.mappings.get(uuid)
+        assert (shown["State"], shown["BatchSize"]) == ("Enabled", 9)
+        assert pollers.polling[uuid].batch_size == 9
+
+
+async def test_tags_that_change_during_a_transition_are_kept() -> None:
+    """And it arrives all the same."""
+    async with world() as there:
+        there.pollers.holds["start"] = hold = anyio.Event()
+        uuid = await there.create(Tags={"a": "1"})
+        arn = str(there.mappings.get(uuid)["EventSourceMappingArn"])
+        await there.mappings.tag(arn, {"b": "2"})
+        hold.set()
+        assert await there.settled(uuid) == "Enabled"
+        assert await there.mappings.tags(arn) == {"a": "1", "b": "2"}
+
+
+async def test_what_its_caller_disabled_stays_as_it_was_said() -> None:
+    """Whatever becomes of its function; and a start after that says nothing of it."""
+    store = MemoryControl()
+    async with world(store) as there:
+        uuid = await there.create(QUEUE, Enabled=False)
+        await there.enabled(QUEUE, "ship")
+        del there.functions.qualifiers["pay"]
+        await anyio.sleep(3 * WATCH_INTERVAL_S)
+        assert state_of(there, uuid) == ("Disabled", "USER_INITIATED")
+
+
+async def test_a_start_tells_of_those_it_polls(caplog: pytest.LogCaptureFixture) -> None:
+    """One line each, and none of the disabled."""
+    caplog.set_level(logging.INFO, "eventmap")
+    store = MemoryControl()
+    async with world(store) as there:
+        await there.create(STREAM, Enabled=False)
+        uuid = await there.enabled(QUEUE)
+    caplog.clear()
+    async with world(store) as again:
+        await again.settled(uuid)
+    told = [record.__dict__["eventmap_fields"] for record in caplog.records]
+    assert told == [{"mapping": QUEUE, "uuid": uuid, "state": "Enabled"}]
+
+
+@pytest.mark.parametrize("held", [None, "stop"])
+async def test_a_caller_who_disables_while_a_source_is_looked_at_comes_first(held: str | None) -> None:
+    """What the look finds is about a mapping that polls no more."""
+    async with world() as there:
+        uuid = await there.enabled(STREAM)
+        there.pollers.troubles[uuid] = "the stream cannot be listed"
+        there.pollers.holds["resolve"] = look = anyio.Event()
+        there.pollers.errors["resolve"] = [StreamNotFound("gone")]
+        await anyio.sleep(WATCH_INTERVAL_S + 0.1)
+        hold = anyio.Event()
+        if held is not None:
+            there.pollers.holds[held] = hold
+        await there.mappings.update(uuid, {"Enabled": False})
+        await anyio.wait_all_tasks_blocked()
+        look.set()
+        await anyio.sleep(0.1)
+        hold.set()
+        assert await there.settled(uuid) == "Disabled"
+        await anyio.sleep(1)
+        assert state_of(there, uuid) == ("Disabled", "User action")
+
+
+async def test_a_mapping_whose_function_is_gone_at_the_start_is_disabled() -> None:
+    """Its name is told as AWS does."""
+    store = MemoryControl()
+    async with world(store) as there:
+        uuid = await there.enabled()
+    async with world(store, functions=Functions({})) as again:
+        assert await again.settled(uuid) == "Disabled"
+        assert str(state_of(again, uuid)[1]).startswith("Function not found: arn:aws:lambda:")
+        assert again.pollers.calls == []
+
+
+async def test_a_defect_that_one_mapping_meets_leaves_the_others_alone(caplog: pytest.LogCaptureFixture) -> None:
+    """It is told with its traceback; the mapping can be changed, or deleted."""
+    async with world() as there:
+        other = await there.enabled(QUEUE)
+        there.pollers.errors["start"] = [RuntimeError("defect")]
+        uuid = await there.create(STREAM)
+        await anyio.sleep(1)
+        [record] = [each for each in caplog.records if each.__dict__["eventmap_event"] == "mapping.change_failed"]
+        assert record.exc_info is not None
+        assert there.mappings.get(uuid)["State"] == "Creating"
+        await there.mappings.update(uuid, {"BatchSize": 9})
+        assert await there.settled(uuid) == "Enabled"
+        assert {*there.pollers.polling} == {uuid, other}
+
+
+async def test_a_mapping_of_a_source_that_is_gone_can_be_disabled_and_not_changed() -> None:
+    """To stop needs no source; every other change is checked against it, also of a mapping that does not poll."""
+    async with world() as there:
+        uuid = await there.enabled(STREAM)
+        there.pollers.there.clear()
+        await there.mappings.update(uuid, {"Enabled": False})
+        assert await there.settled(uuid) == "Disabled"
+        with pytest.raises(StreamNotFound):
+            await there.mappings.update(uuid, {"BatchSize": 9})
+        assert there.mappings.get(uuid)["BatchSize"] == 100
+
+
+async def test_api_09_a_deletion_that_waits_is_not_undone() -> None:
+    """API-09: Deleting is in use to its end."""
+    async with world() as there:
+        uuid = await there.enabled(STREAM)
+        there.pollers.errors["forget"] = [TransientSourceError("503")] * 3
+        await there.mappings.delete(uuid)
+        await anyio.sleep(0.1)
+        assert await refusal(there.mappings.update(uuid, {"Enabled": True})) == IN_USE
+        await gone(there, uuid)
+
+
+async def test_api_09_an_update_that_looked_too_early_is_refused() -> None:
+    """API-09: another one has come and settled since its look; nothing of that is undone."""
+    refused: list[tuple[int, str]] = []
+    async with world() as there, anyio.create_task_group() as tasks:
+        uuid = await there.enabled()
+        look = there.pollers.holds["resolve"] = anyio.Event()
+
+        async def update() -> None:
+            refused.append(await refusal(there.mappings.update(uuid, {"BatchSize": 3})))
+
+        tasks.start_soon(update)
+        await anyio.wait_all_tasks_blocked()
+        del there.pollers.holds["resolve"]
+        await there.mappings.update(uuid, {"BatchSize": 4})
+        await there.settled(uuid)
+        look.set()
+        await anyio.wait_all_tasks_blocked()
+        assert (refused, there.mappings.get(uuid)["BatchSize"]) == ([IN_USE], 4)

@@ -52,7 +52,7 @@ class RecordedMapping:
         wanted = replace(
             self, function_name=name, function_arn=arn, enabled=enabled, members=request.merged(self.members)
         )
-        if self.is_settled and (enabled, wanted.shown("")) == (self.enabled, self.shown("")):
+        if (enabled, wanted.shown("")) == (self.enabled, self.shown("")):
             return self
         return replace(
             wanted,
