@@ -15,6 +15,7 @@ from benchmarks.raw_http import calls_per_second, latencies_ms, one_by_one_ms
 from benchmarks.stub_process import ROOT
 
 _AT_ONCE = 16
+_SIDE = "benchmarks.invoke_side"
 _SMALL = b'{"n":1}'
 _TEN_KB = b'{"text":"' + b"x" * 10_229 + b'"}'
 
@@ -23,14 +24,14 @@ def measure(*, quick: bool) -> list[Figure]:
     seconds, rounds, calls = (0.2, 1, 20) if quick else (3.0, 5, 1_000)
     small, ten_kb = _request(_SMALL), _request(_TEN_KB)
     rates, p99s, bare_rates, bare_p99s, process, inline, bare = [], [], [], [], [], [], []
-    with _server("inline") as here, _server("process") as there, _server("bare") as nothing:
+    with served(_SIDE, "inline") as here, served(_SIDE, "process") as there, served(_SIDE, "bare") as nothing:
         for port in (here, there, nothing):
-            anyio.run(_rate, port, small, 0.2)
+            anyio.run(rate, port, small, 0.2)
         for _ in range(rounds):
-            rates.append(anyio.run(_rate, here, small, seconds))
-            bare_rates.append(anyio.run(_rate, nothing, small, seconds))
-            p99s.append(anyio.run(_p99_ms, here, small, rates[-1] / 2, seconds))
-            bare_p99s.append(anyio.run(_p99_ms, nothing, small, rates[-1] / 2, seconds))
+            rates.append(anyio.run(rate, here, small, seconds))
+            bare_rates.append(anyio.run(rate, nothing, small, seconds))
+            p99s.append(anyio.run(p99_ms, here, small, rates[-1] / 2, seconds))
+            bare_p99s.append(anyio.run(p99_ms, nothing, small, rates[-1] / 2, seconds))
             process.append(anyio.run(_p50_ms, there, ten_kb, calls))
             inline.append(anyio.run(_p50_ms, here, ten_kb, calls))
             bare.append(anyio.run(_p50_ms, nothing, ten_kb, calls))
@@ -64,11 +65,13 @@ def measure(*, quick: bool) -> list[Figure]:
     ]
 
 
-async def _rate(port: int, request: bytes, seconds: float) -> float:
+async def rate(port: int, request: bytes, seconds: float) -> float:
+    """Requests per second over all connections."""
     return await calls_per_second(port, request, at_once=_AT_ONCE, seconds=seconds)
 
 
-async def _p99_ms(port: int, request: bytes, per_second: float, seconds: float) -> float:
+async def p99_ms(port: int, request: bytes, per_second: float, seconds: float) -> float:
+    """Of requests that come at that rate."""
     took = await latencies_ms(port, request, per_second=per_second, seconds=seconds, at_once=64)
     return statistics.quantiles(took, n=100)[98]
 
@@ -88,9 +91,9 @@ def _request(body: bytes) -> bytes:
 
 
 @contextmanager
-def _server(side: str) -> Iterator[int]:
-    """Its port."""
-    command = [sys.executable, "-m", "benchmarks.invoke_side", side]
+def served(module: str, side: str) -> Iterator[int]:
+    """The port of a side's server, which runs for the length of the block."""
+    command = [sys.executable, "-m", module, side]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -20,6 +20,7 @@ _DISCARD_LIMIT_BYTES = 67_108_864
 """How much of a refused body is let past, so that its sender, who writes all of it first, sees the answer at all."""
 
 _DISCARD_S = 2.0
+_LENGTHLESS = frozenset({204, 304})
 _JSON = (b"content-type", b"application/json")
 _log = telemetry.logger("eventmap.server")
 
@@ -106,7 +107,7 @@ class Exchange:
 
     async def answer(self, status: int, body: bytes, headers: Headers = (_JSON,)) -> None:
         """Send the one answer."""
-        await self._start(status, [_length(body), *headers])
+        await self._start(status, headers if status in _LENGTHLESS else [_length(body), *headers])
         await self._send({"type": "http.response.body", "body": body})
 
     async def begin(self, status: int, headers: Headers) -> None:

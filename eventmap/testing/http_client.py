@@ -19,6 +19,7 @@ from eventmap.http_route import DEFAULT, HttpRoute, http_route_of
 from eventmap.runtime.invoker import FunctionRuntime
 from eventmap.runtime.tail import TailedLog
 from eventmap.server.http_api.app import HttpApiApp
+from eventmap.server.settings import ServerLimits
 from eventmap.server.statistics import ServerStatistics
 
 _NAME: Final = "handler"
@@ -144,12 +145,14 @@ async def http_api(
     routes: Sequence[HttpRoute] = (),
     region: str = "us-east-1",
     account_id: str = "000000000000",
+    limits: ServerLimits | None = None,
     **settings: Any,
 ) -> AsyncIterator[HttpClient]:
     """A client of handlers that really run, in this process.
 
     `target` is one handler, which answers everything unless `settings`, those of an `HttpRoute`, say otherwise; an App,
-    with the routes it declares; or handlers, or Functions, by the names that `routes` use.
+    with the routes it declares; or handlers, or Functions, by the names that `routes` use. Of `limits` only that of
+    the body's time counts: there is no connection.
     Raises: ConfigurationError, InvalidParameterValue.
     """
     functions, found = _read(target, routes, settings)
@@ -163,7 +166,7 @@ async def http_api(
             invokable[function.function_name] = DirectInvocation(
                 function, runtime, slots=slots, log=log, accept=_refuse_event
             )
-        app = HttpApiApp(found, invokable, region=region, account_id=account_id, statistics=statistics)
+        app = HttpApiApp(found, invokable, region=region, account_id=account_id, statistics=statistics, limits=limits)
         yield HttpClient(app, statistics)
 
 
