@@ -18,6 +18,7 @@ from eventmap.cli.match import match
 from eventmap.cli.publish import publish
 from eventmap.cli.replay import replay
 from eventmap.cli.run import run
+from eventmap.cli.schedule import schedule_app
 from eventmap.cli.send import send
 from eventmap.cli.serve import serve
 from eventmap.cli.streams import streams
@@ -42,6 +43,7 @@ for _command, _gist in (
 app.add_typer(event_app, short_help="Print an event of AWS' shape.")
 app.add_typer(events_app, short_help="Show, retry and drop asynchronous events.")
 app.add_typer(checkpoint_app, short_help="Move what is done of a stream's shards.")
+app.add_typer(schedule_app, short_help="Show when a schedule expression is due.")
 
 
 def _print_version(wanted: bool) -> None:

@@ -38,6 +38,7 @@ def test_every_option_of_every_command_is_documented(command: str, folder: Path)
     [
         ("checkpoint", CHECKPOINT, {"--shard", "--yes", "-y", "--force"}),
         ("events", EVENTS, {"--state", "--all", "--yes", "-y", "--events"}),
+        ("schedule", [["next"]], {"--count", "--timezone", "--from"}),
         ("event", EVENT, {"--of", "--json", "--body", "--detail-type", "--seed"}),
     ],
 )
