@@ -7,7 +7,7 @@ from typing import Protocol
 
 from eventmap.rules.bus.delivery import Delivery
 from eventmap.rules.bus.documents import Changes, Documents
-from eventmap.rules.bus.taken import ArchivedEvent, Taken
+from eventmap.rules.bus.taken import NOTHING, ArchivedEvent, Taken
 from eventmap.rules.parcel import Parcel
 
 
@@ -56,7 +56,7 @@ class BusStore(Protocol):
     async def again(self, delivery: Delivery) -> None:
         """Keep its new state and let go of it."""
 
-    async def done(self, delivery: Delivery, taken: Taken = Taken()) -> None:
+    async def done(self, delivery: Delivery, taken: Taken = NOTHING) -> None:
         """Nothing is owed any more, but what another bus took of it."""
 
     async def owed(self, limit: int, *, due_by: float = float("inf")) -> int:
