@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from eventmap.cli.failure import DONE, FAILED, Misuse, reason_of
+from eventmap.cli.failure import DONE, FAILED, Misuse
+from eventmap.cli.given import file_given
 
 
 def kinds(
@@ -44,14 +44,7 @@ def _name(file: str) -> int:
     from eventmap.rules.events import kind_of
 
     try:
-        if file == "-":
-            text = sys.stdin.buffer.read()
-        else:
-            with open(file, "rb") as opened:
-                text = opened.read()
-        event = orjson.loads(text)
-    except OSError as error:
-        raise Misuse(f"the event cannot be read: {reason_of(error)}") from None
+        event = orjson.loads(file_given(file, "the event"))
     except ValueError as error:
         raise Misuse(f"the event in {'standard input' if file == '-' else file} is not JSON: {error}") from None
     kind = kind_of(event)

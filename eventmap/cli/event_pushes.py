@@ -51,6 +51,7 @@ def s3(
         str, typer.Option("--body", metavar="TEXT|@FILE|-", help="What the object holds: its size and eTag follow.")
     ] = "",
     version_id: Annotated[str | None, typer.Option("--version-id", metavar="ID", help="The object's version.")] = None,
+    on_bus: Annotated[bool, typer.Option("--on-bus", help="As EventBridge tells it, of one key.")] = False,
     origin: Origin,
 ) -> JsonObject:
     """What an S3 bucket tells of its objects. Keys are given as the bucket has them.
@@ -61,14 +62,13 @@ def s3(
     """
     from eventmap.testing.events import buckets
 
-    return buckets.s3(
-        bucket,
-        *(key or ("uploads/cat 1.jpg",)),
-        event_name=event_name,
-        body=text_given(body, "--body"),
-        version_id=version_id,
-        origin=origin,
-    )
+    keys = key or ["uploads/cat 1.jpg"]
+    content = text_given(body, "--body")
+    if not on_bus:
+        return buckets.s3(bucket, *keys, event_name=event_name, body=content, version_id=version_id, origin=origin)
+    if len(keys) > 1:
+        raise Misuse("an event of a bus is about one object: give one --key")
+    return buckets.s3_on_bus(bucket, keys[0], event_name=event_name, body=content, version_id=version_id, origin=origin)
 
 
 def s3_test(*, bucket: _Bucket = "photos", origin: Origin) -> JsonObject:

@@ -25,6 +25,17 @@ def text_given(argument: str, name: str) -> str:
     return argument
 
 
+def file_given(file: str, name: str) -> bytes:
+    """What a file holds, or standard input for `-`. Raises: Misuse naming what it is."""
+    try:
+        if file == "-":
+            return sys.stdin.buffer.read()
+        with open(file, "rb") as opened:
+            return opened.read()
+    except OSError as error:
+        raise Misuse(f"{name} cannot be read: {reason_of(error)}") from None
+
+
 def object_given(argument: str, name: str, *, exact: bool = False) -> dict[str, Any]:
     """The same as a JSON object; `exact` keeps all digits of its numbers. Raises: Misuse."""
     import json

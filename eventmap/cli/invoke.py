@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from eventmap.cli import parameters
-from eventmap.cli.failure import DONE, FAILED, Misuse, reason_of
+from eventmap.cli.failure import DONE, FAILED, Misuse
+from eventmap.cli.given import file_given
 
 if TYPE_CHECKING:
     from eventmap.function import Function
@@ -86,14 +87,6 @@ def _read_event(file: str) -> Event:
     from eventmap.model import Event
 
     try:
-        if file == "-":
-            text = sys.stdin.buffer.read()
-        else:
-            with open(file, "rb") as opened:
-                text = opened.read()
-    except OSError as error:
-        raise Misuse(f"the event cannot be read: {reason_of(error)}") from None
-    try:
-        return Event.from_text(text)
+        return Event.from_text(file_given(file, "the event"))
     except ValueError as error:
         raise Misuse(f"the event in {'standard input' if file == '-' else file} is not JSON: {error}") from None

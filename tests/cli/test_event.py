@@ -134,6 +134,10 @@ def test_the_kind_of_an_event_is_named(command: Command, folder: Path) -> None:
             "s3 --bucket b --key x --key y --event-name ObjectCreated:Copy --body 12345 --version-id v",
             events.s3("b", "x", "y", event_name="ObjectCreated:Copy", body="12345", version_id="v"),
         ),
+        (
+            "s3 --bucket b --key x --event-name ObjectRemoved:Delete --version-id v --on-bus",
+            events.s3_on_bus("b", "x", event_name="ObjectRemoved:Delete", version_id="v"),
+        ),
         ("s3-test --bucket b", events.s3_test("b")),
         (
             "event-bridge --source s --detail-type t --resource r --detail '{\"n\": 1.5}'",
@@ -222,6 +226,7 @@ def test_a_body_comes_from_a_file(folder: Path, command: Command) -> None:
         ("event dynamodb --new [", "--new is not JSON"),
         ("event dynamodb --new [1]", "--new must be a JSON object, and is list"),
         ("event s3 --event-name Put", "S3 tells of no event 'Put'"),
+        ("event s3 --on-bus --key a --key b", "about one object: give one --key"),
         ("event event-bridge --detail 7", "--detail must be a JSON object, and is int"),
         ("event logs --control --message a", "leave --message out"),
         ("event http-v2 --path x", "path 'x' is none"),

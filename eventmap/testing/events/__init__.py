@@ -9,7 +9,7 @@ from __future__ import annotations
 from eventmap.rules.events import kind_of
 from eventmap.rules.events.logs import decode_logs, log_events_of
 from eventmap.testing.events.brokers import active_mq, kafka, rabbit_mq, self_managed_kafka
-from eventmap.testing.events.buckets import s3, s3_test
+from eventmap.testing.events.buckets import s3, s3_on_bus, s3_test
 from eventmap.testing.events.buses import event_bridge, schedule
 from eventmap.testing.events.change_streams import documentdb
 from eventmap.testing.events.log_groups import logs, logs_data
@@ -40,6 +40,7 @@ __all__ = [
     "logs_data",
     "rabbit_mq",
     "s3",
+    "s3_on_bus",
     "s3_test",
     "schedule",
     "self_managed_kafka",

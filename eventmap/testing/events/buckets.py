@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Final
+from typing import Final, cast
 from urllib.parse import quote_plus
+
+import orjson
 
 from eventmap.errors import InvalidParameterValue
 from eventmap.model import JsonObject, JsonValue
+from eventmap.rules.bus.region import Region
+from eventmap.rules.bus.sources import s3_event
 from eventmap.rules.partition import partition
 from eventmap.subscription import EVENT_FAMILIES
 from eventmap.testing.events.content import bytes_of, needed
@@ -59,6 +63,28 @@ def s3(
         record = s3_record(bucket, name, described, _VERSIONS.get(family, "2.1"), origin)
         records.append({**record, **(members or {})})
     return {"Records": records}
+
+
+def s3_on_bus(
+    bucket: str,
+    key: str,
+    *,
+    event_name: str = "ObjectCreated:Put",
+    body: object = b"",
+    version_id: str | None = None,
+    origin: Origin = HERE,
+) -> JsonObject:
+    """The same of one object as EventBridge tells it; its key is not encoded (SRC-22, 31).
+
+    Raises: InvalidParameterValue for an event that S3 tells no bus of.
+    """
+    told = s3(bucket, key, event_name=event_name, body=body, version_id=version_id, origin=origin)
+    [record] = cast("list[JsonObject]", told["Records"])
+    sent = s3_event(record, Region(origin.region, origin.account_id), now=origin.at.timestamp())
+    if sent is None:
+        raise InvalidParameterValue(f"S3 tells no bus of {event_name!r}")
+    event: JsonObject = orjson.loads(sent.text())
+    return event
 
 
 def s3_test(bucket: str, *, origin: Origin = HERE) -> JsonObject:

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 import orjson
 
 from eventmap.model import JsonObject
+from eventmap.rules.bus.event import BusEvent
 from eventmap.rules.schedule import event as scheduled
+from eventmap.testing.events.content import text_of
 from eventmap.testing.origin import HERE, Origin
 
 
@@ -15,17 +17,19 @@ def event_bridge(
     source: str, detail_type: str, detail: JsonObject, *, resources: Iterable[str] = (), origin: Origin = HERE
 ) -> JsonObject:
     """An event of a bus, as a rule without Input hands it on."""
-    return {
-        "version": "0",
-        "id": origin.uuid("event"),
-        "detail-type": detail_type,
-        "source": source,
-        "account": origin.account_id,
-        "time": origin.iso("seconds"),
-        "region": origin.region,
-        "resources": list(resources),
-        "detail": detail,
-    }
+    sent = BusEvent(
+        event_id=origin.uuid("event"),
+        source=source,
+        detail_type=detail_type,
+        detail=text_of(detail),
+        account=origin.account_id,
+        region=origin.region,
+        time=origin.iso("seconds"),
+        ingested_at=origin.at.timestamp(),
+        resources=tuple(resources),
+    )
+    event: JsonObject = orjson.loads(sent.text())
+    return event
 
 
 def schedule(name: str = "nightly", *, of_scheduler: bool = False, origin: Origin = HERE) -> JsonObject:

@@ -294,6 +294,17 @@ def test_src_20_24_28_each_key_is_a_record_and_may_have_more_members() -> None:
     assert made[0]["glacierEventData"] == {}
 
 
+def test_src_22_31_an_object_is_told_to_a_bus_by_its_own_key() -> None:
+    """SRC-22, 31: not encoded; in a form that Powertools parses."""
+    made = events.s3_on_bus("photos", "a b/ü.jpg", body="hello")
+
+    event = data_classes.S3EventBridgeNotificationEvent(made)
+    assert (event.source, event.detail_type, event.detail.object.key) == ("aws.s3", "Object Created", "a b/ü.jpg")
+    assert (event.detail.bucket.name, event.detail.object.size) == ("photos", 5)
+    models.S3EventNotificationEventBridgeModel.model_validate(made)
+    assert events.kind_of(made) == "event-bridge"
+
+
 def test_src_40_an_event_of_a_bus() -> None:
     """SRC-40: the envelope, in AWS' order."""
     made = events.event_bridge("shop", "Order Placed", {"id": 7}, resources=["arn:x"])
@@ -504,6 +515,7 @@ def events_id(made: Any) -> str:
         (lambda: events.dynamodb({"id": 1, "x": {1, "a"}}), "no attribute of an item can be"),
         (lambda: events.dynamodb({"id": 1, "x": float("nan")}), "N does not hold"),
         (lambda: events.s3("b", "k", event_name="ObjectMade:Put"), "tells of no event 'ObjectMade:Put'"),
+        (lambda: events.s3_on_bus("b", "k", event_name="Replication:OperationNotTracked"), "tells no bus of"),
         (lambda: events.rabbit_mq("a", properties={"app": 1}), "no property 'app'"),
         (lambda: events.websocket("a", route_key="$connect"), "sends no body"),
         (lambda: events.websocket("a", headers={"a": "b"}), "headers on \\$connect"),
