@@ -36,7 +36,7 @@ EventPattern = Annotated[
     list[str] | None,
     typer.Option(
         metavar="JSON",
-        help="Invoke each handler with the events of a bus that match; needs --http; repeatable.",
+        help="Invoke each handler with the events of a served bus that match; repeatable.",
         rich_help_panel=SOURCE_PANEL,
     ),
 ]

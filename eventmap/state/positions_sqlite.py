@@ -31,7 +31,7 @@ POSITION_FILE: Final = FileKind(
         ) WITHOUT ROWID""",
     ),
     synchronous="NORMAL",  # after a power failure the last runs are begun again, under request ids that are known
-    for_a_fleet="share leases with --leases dynamodb:TABLE",
+    for_a_fleet="share a table with --schedule-state dynamodb:TABLE",
 )
 
 
