@@ -137,8 +137,7 @@ class Transitions:
         await self._pollers.stop(uuid)
         if recorded.enabled:
             try:
-                self._check_function(recorded)
-                await self._patiently(transition, uuid, lambda: self._pollers.start(uuid, recorded.mapping))
+                await self._patiently(transition, uuid, lambda: self._start(recorded))
             except (ConfigurationError, SourceError) as error:
                 await self._disable(recorded, str(error), transition)
                 return
@@ -186,6 +185,10 @@ class Transitions:
             await anyio.sleep(wait_s)
             transition.trouble = None
             wait_s, attempt = min(2 * wait_s, LONGEST_WAIT_S), attempt + 1
+
+    async def _start(self, recorded: RecordedMapping) -> None:
+        self._check_function(recorded)
+        await self._pollers.start(recorded.uuid, recorded.mapping)
 
     def _check_function(self, recorded: RecordedMapping) -> None:
         """Raises: ConfigurationError."""

@@ -503,9 +503,13 @@ async def test_a_start_that_wakes_while_it_is_replaced_does_no_harm(arrives: boo
         if arrives:
             hold.set()
         await anyio.sleep(FIRST_WAIT_S)
+        stop = pollers.holds["stop"] = anyio.Event()
         store.gate.set()
         await anyio.sleep(0.5)
+        assert state_of(there, uuid)[0] == "Updating"
+        assert [each["state"] for each in (await store.read("mapping")).values()] == ["Updating"]
         hold.set()
+        stop.set()
         await anyio.sleep(5)
 
         shown = there.mappings.get(uuid)
@@ -639,3 +643,38 @@ async def test_api_09_an_update_that_looked_too_early_is_refused() -> None:
         look.set()
         await anyio.wait_all_tasks_blocked()
         assert (refused, there.mappings.get(uuid)["BatchSize"]) == ([IN_USE], 4)
+
+
+async def test_a_mapping_that_was_enabled_anew_while_its_source_was_looked_at_polls_on() -> None:
+    """What the look finds is about the one before."""
+    async with world() as there:
+        uuid = await there.enabled(STREAM)
+        there.pollers.troubles[uuid] = "the stream cannot be listed"
+        look = there.pollers.holds["resolve"] = anyio.Event()
+        await anyio.sleep(WATCH_INTERVAL_S + 0.1)
+        del there.pollers.holds["resolve"]
+        for enabled in (False, True):
+            await there.mappings.update(uuid, {"Enabled": enabled})
+            await there.settled(uuid)
+        there.pollers.troubles.clear()
+        there.pollers.errors["resolve"] = [StreamNotFound("gone")]
+        look.set()
+        await anyio.sleep(0.5)
+        assert there.pollers.errors["resolve"] == []
+        assert (there.mappings.get(uuid)["State"], [*there.pollers.polling]) == ("Enabled", [uuid])
+
+
+async def test_a_function_that_goes_while_its_mapping_waits_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """By the next attempt; nothing is started."""
+    store = MemoryControl()
+    async with world(store) as there:
+        uuid = await there.enabled()
+    pollers = Pollers(errors={"start": [TransientSourceError("no route to host")] * 99})
+    async with world(store, pollers=pollers) as again:
+        await anyio.sleep(60)
+        assert again.mappings.get(uuid)["State"] == "Enabled"
+        again.functions.qualifiers.clear()
+        await anyio.sleep(60)
+        assert again.mappings.get(uuid)["State"] == "Disabled"
+    told = [record.__dict__["eventmap_event"] for record in caplog.records]
+    assert told.count("mapping.disabled") == 1
