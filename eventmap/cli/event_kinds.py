@@ -12,7 +12,7 @@ from eventmap.cli.given import file_given
 
 def kinds(
     json: Annotated[
-        bool, typer.Option("--json", help="One JSON object for each kind, a sample event among it.")
+        bool, typer.Option("--json", help="One JSON object for each shape, a sample event among it.")
     ] = False,
     of: Annotated[
         str | None, typer.Option("--of", metavar="FILE|-", help="Name the kind of this event.", show_default=False)
@@ -56,18 +56,19 @@ def _print_samples() -> None:
     import orjson
 
     from eventmap.rules.events import KINDS
-    from eventmap.testing.events.samples import sample
+    from eventmap.testing.events.samples import shapes
 
     for kind in KINDS:
-        row = {
+        told = {
             "kind": kind.name,
             "source": kind.source,
             "recognised_by": kind.recognised_by.replace("`", ""),
             "invocation": "synchronous" if kind.is_synchronous else "asynchronous",
             "rules": kind.rules.split(", "),
-            "event": sample(kind.name),
         }
-        typer.echo(orjson.dumps(row).decode())
+        for trigger, event in shapes(kind.name):
+            told_here = told if trigger is None else {**told, "trigger": trigger}
+            typer.echo(orjson.dumps({**told_here, "event": event}).decode())
 
 
 def _print_table() -> None:

@@ -146,11 +146,48 @@ def logs(
     return log_groups.logs(*lines, log_group=log_group, log_stream=log_stream, control=control, origin=origin)
 
 
+def cognito(
+    *,
+    trigger: Annotated[
+        str, typer.Option("--trigger", metavar="SOURCE", help="What calls it, as triggerSource has it.")
+    ] = "PreSignUp_SignUp",
+    event_version: Annotated[
+        str | None, typer.Option("--event-version", metavar="1|2|3", help="Of PreTokenGeneration's event.")
+    ] = None,
+    user_name: Annotated[str, typer.Option("--user-name", metavar="NAME", help="The user.")] = "ada",
+    client_id: Annotated[str | None, typer.Option("--client-id", metavar="ID", help="The app client.")] = None,
+    user_attribute: Annotated[
+        list[str] | None, typer.Option("--user-attribute", metavar="K=V", help="A user's attribute; repeatable.")
+    ] = None,
+    request: Annotated[
+        str | None, typer.Option("--request", metavar="JSON|@FILE|-", help="Members of its request.")
+    ] = None,
+    origin: Origin,
+) -> JsonObject:
+    """What a Cognito user pool asks a trigger.
+
+    \b
+    eventmap event cognito --trigger PreSignUp_SignUp --user-attribute email=ada@example.com
+    """
+    from eventmap.testing.events import user_pools
+
+    return user_pools.cognito(
+        trigger,
+        version=event_version,
+        user_name=user_name,
+        client_id=client_id,
+        user_attributes={**pairs_given(user_attribute, "--user-attribute")} if user_attribute else None,
+        request=None if request is None else object_given(request, "--request"),
+        origin=origin,
+    )
+
+
 PUSHES: Final[tuple[tuple[Callable[..., JsonObject], str], ...]] = (
     (sns, "A message of an SNS topic."),
     (s3, "What an S3 bucket tells."),
     (s3_test, "What S3 tries a configuration with."),
     (event_bridge, "An event of an EventBridge bus."),
     (schedule, "What a schedule sends."),
+    (cognito, "What a Cognito user pool asks."),
     (logs, "Lines of a CloudWatch log group."),
 )

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from eventmap.cli.commands import run_command_line
+from eventmap.rules.cognito import TRIGGERS
 from eventmap.rules.events import KINDS, kind_of
 from eventmap.testing import events
 from tests.cli.command import REPOSITORY, Ended, environment, eventmap
@@ -55,11 +56,16 @@ def test_every_kind_can_be_made_and_is_recognised(kind: str, command: Command) -
 def test_every_kind_is_listed_with_a_sample(command: Command) -> None:
     """The table names them; --json shows an event of each."""
     table = command("event kinds").stdout.splitlines()
-    rows = [json.loads(line) for line in command("event kinds --json").stdout.splitlines()]
+    shown = [json.loads(line) for line in command("event kinds --json").stdout.splitlines()]
+    rows = [row for row in shown if row.get("trigger") in (None, "PreSignUp_SignUp")]
 
     assert [line.split()[0] for line in table] == ["kind", *NAMES]
     assert [row["kind"] for row in rows] == NAMES
     assert [kind_of(row["event"]) for row in rows] == NAMES
+    assert [kind_of(row["event"]) for row in shown] == [row["kind"] for row in shown]
+    assert [row["event"]["triggerSource"] for row in shown if "trigger" in row] == [
+        trigger.trigger_sources[0] for trigger in TRIGGERS
+    ]
     assert {row["kind"]: row["invocation"] for row in rows}["sns"] == "asynchronous"
     assert "Records[0].eventSource is aws:sqs" in table[1]
 
@@ -145,6 +151,18 @@ def test_the_kind_of_an_event_is_named(command: Command, folder: Path) -> None:
         ),
         ("schedule --name n --of-scheduler", events.schedule("n", of_scheduler=True)),
         (
+            "cognito --trigger TokenGeneration_Authentication --event-version 2 --user-name bob --client-id c "
+            '--user-attribute email=b@c.d --user-attribute n=1 --request \'{"clientMetadata": {"k": "v"}}\'',
+            events.cognito(
+                "TokenGeneration_Authentication",
+                version="2",
+                user_name="bob",
+                client_id="c",
+                user_attributes={"email": "b@c.d", "n": "1"},
+                request={"clientMetadata": {"k": "v"}},
+            ),
+        ),
+        (
             "logs --message a --message b --log-group g --log-stream s",
             events.logs("a", "b", log_group="g", log_stream="s"),
         ),
@@ -228,6 +246,7 @@ def test_a_body_comes_from_a_file(folder: Path, command: Command) -> None:
         ("event s3 --event-name Put", "S3 tells of no event 'Put'"),
         ("event s3 --on-bus --key a --key b", "about one object: give one --key"),
         ("event event-bridge --detail 7", "--detail must be a JSON object, and is int"),
+        ("event cognito --trigger SignUp", "triggerSource 'SignUp' is none of Cognito's"),
         ("event logs --control --message a", "leave --message out"),
         ("event http-v2 --path x", "path 'x' is none"),
         ("event http-v2 --route nonsense", "route 'nonsense'"),

@@ -16,6 +16,7 @@ from eventmap.testing.events.log_groups import logs, logs_data
 from eventmap.testing.events.queues import sqs
 from eventmap.testing.events.streams import Change, dynamodb, kinesis
 from eventmap.testing.events.topics import sns
+from eventmap.testing.events.user_pools import cognito
 from eventmap.testing.events.web_requests import alb, function_url, http_v1, http_v2
 from eventmap.testing.events.web_sockets import websocket
 from eventmap.testing.origin import Origin
@@ -25,6 +26,7 @@ __all__ = [
     "Origin",
     "active_mq",
     "alb",
+    "cognito",
     "decode_logs",
     "documentdb",
     "dynamodb",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from eventmap.model import JsonObject
+from eventmap.rules.cognito import TRIGGERS
 from eventmap.testing.events import (
     brokers,
     buckets,
@@ -17,6 +18,7 @@ from eventmap.testing.events import (
     topics,
     web_requests,
 )
+from eventmap.testing.events.user_pools import cognito
 from eventmap.testing.events.web_sockets import websocket
 from eventmap.testing.origin import HERE, Origin
 
@@ -42,6 +44,7 @@ _SAMPLES: Final[Mapping[str, Callable[[Origin], JsonObject]]] = {
         "PUT", "/orders/7?full=1", route="PUT /orders/{id}", body=_ORDER, origin=origin
     ),
     "websocket": lambda origin: websocket(_ORDER, origin=origin),
+    "cognito": lambda origin: cognito(origin=origin),
     "logs": lambda origin: log_groups.logs("order 7 placed", origin=origin),
     "kafka": lambda origin: brokers.kafka(_ORDER, key="ada", headers={"kind": "order"}, origin=origin),
     "self-managed-kafka": lambda origin: brokers.self_managed_kafka(
@@ -56,3 +59,12 @@ _SAMPLES: Final[Mapping[str, Callable[[Origin], JsonObject]]] = {
 def sample(kind: str, *, origin: Origin = HERE) -> JsonObject:
     """An event of the kind, as `kind_of` names it. Raises: KeyError for a name that is none."""
     return _SAMPLES[kind](origin)
+
+
+def shapes(kind: str, *, origin: Origin = HERE) -> Iterator[tuple[str | None, JsonObject]]:
+    """The kind's samples: one, called None, but of a user pool one for each trigger, by its first trigger source."""
+    if kind == "cognito":
+        for trigger in TRIGGERS:
+            yield trigger.trigger_sources[0], cognito(trigger.trigger_sources[0], origin=origin)
+    else:
+        yield None, sample(kind, origin=origin)

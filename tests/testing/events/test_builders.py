@@ -14,10 +14,12 @@ import pytest
 from aws_lambda_powertools.utilities import data_classes
 from aws_lambda_powertools.utilities.data_classes.active_mq_event import ActiveMQEvent
 from aws_lambda_powertools.utilities.data_classes.api_gateway_websocket_event import APIGatewayWebSocketEvent
+from aws_lambda_powertools.utilities.data_classes.cognito_user_pool_event import BaseTriggerEvent as CognitoEvent
 from aws_lambda_powertools.utilities.data_classes.rabbit_mq_event import RabbitMQEvent
 from aws_lambda_powertools.utilities.parser import models
 
 from eventmap.errors import InvalidParameterValue
+from eventmap.rules.cognito import TRIGGER_SOURCES
 from eventmap.rules.events import KINDS
 from eventmap.sources.sqs import damaged
 from eventmap.testing import MemorySqs, events
@@ -42,6 +44,7 @@ MODELS: dict[str, Any] = {
     "http-v2": models.APIGatewayProxyEventV2Model,
     "http-v1": models.APIGatewayProxyEventModel,
     "websocket": models.APIGatewayWebSocketMessageEventModel,
+    "cognito": models.CognitoPreSignupTriggerModel,
     "logs": models.CloudWatchLogsModel,
     "kafka": models.KafkaMskEventModel,
     "self-managed-kafka": models.KafkaSelfManagedEventModel,
@@ -49,7 +52,7 @@ MODELS: dict[str, Any] = {
 NAMES = [kind.name for kind in KINDS]
 ELSEWHERE = events.Origin("eu-west-1", "210987654321", datetime(2027, 5, 6, 7, 8, 9, tzinfo=UTC), seed=1)
 IDENTIFIER = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?<=\"eventID\": \")[^\"]+")
-WITHOUT_MODEL = {"s3-test", "active-mq", "rabbit-mq", "documentdb", "cognito"}
+WITHOUT_MODEL = {"s3-test", "active-mq", "rabbit-mq", "documentdb"}
 
 
 @pytest.mark.parametrize("kind", MODELS)
@@ -338,6 +341,22 @@ def test_src_130_to_132_powertools_unpacks_log_lines() -> None:
 
     assert (decoded.log_group, [each.message for each in decoded.log_events]) == ("g", ["hello"])
     assert [next(streamed).kinesis.data_zlib_compressed_as_json()["logEvents"][0]["message"]] == ["hello"]
+
+
+@pytest.mark.parametrize("trigger_source", TRIGGER_SOURCES)
+def test_src_110_113_to_125_every_trigger_of_a_user_pool(trigger_source: str) -> None:
+    """SRC-110, 113..125: in the region asked for, and each a document of its own."""
+    made = events.cognito(trigger_source, request={"clientMetadata": {"k": "v"}}, origin=ELSEWHERE)
+
+    event = CognitoEvent(made)
+    assert (event.trigger_source, event.region, event.user_pool_id) == (
+        trigger_source,
+        "eu-west-1",
+        "eu-west-1_aX9fo84QN",
+    )
+    request: Any = made["request"]
+    assert request["clientMetadata"] == {"k": "v"}
+    assert events.kind_of(made) == "cognito"
 
 
 @pytest.mark.parametrize("build", [events.kafka, events.self_managed_kafka])
