@@ -34,6 +34,10 @@ EventmapError
 ├── FunctionNotInitialized               a function cannot Init, so nothing was received for it
 ├── EnvironmentNotStarted                no process, memory or descriptor is left for an execution environment
 ├── LocalEmulatorError                   the embedded emulator could not be started
+├── CognitoTriggerError                  what Cognito answers its client when a trigger fails (SRC-112)
+│   ├── UserLambdaValidationException    the function raised
+│   ├── InvalidLambdaResponseException   its answer is not the event with a response in it
+│   └── UnexpectedLambdaException        no attempt came to an end
 ├── VirtualTimeDeadlock                  a test on virtual time waits for something that cannot happen
 └── HandlerBatchFailed                   every record of a batch failed in a per-record handler (SQS-101)
 
@@ -274,6 +278,25 @@ class EnvironmentNotStarted(EventmapError):
 
 class LocalEmulatorError(EventmapError):
     """Raised when the embedded emulator did not start; says what it printed last."""
+
+
+class CognitoTriggerError(EventmapError):
+    """Raised where a client of Cognito gets an error because of a trigger; the subclasses have AWS' names."""
+
+
+class UserLambdaValidationException(CognitoTriggerError):
+    """Raised when the function of a trigger raised or timed out; in AWS' words, with the function's message."""
+
+
+class InvalidLambdaResponseException(CognitoTriggerError):
+    """Raised when Cognito cannot use an answer: AWS' words, and behind them what it is about, which AWS does not say."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Unrecognizable lambda output: {reason}")
+
+
+class UnexpectedLambdaException(CognitoTriggerError):
+    """Raised when no attempt to call the function of a trigger came to an end in time; in AWS' words."""
 
 
 class VirtualTimeDeadlock(EventmapError):

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from eventmap.testing.cognito import cognito_trigger
     from eventmap.testing.faults import FaultyQueue
     from eventmap.testing.http_client import HttpAnswer, HttpClient, http_api
     from eventmap.testing.memory_dynamodb import MemoryDynamoDb
@@ -36,6 +37,7 @@ __all__ = [
     "MemoryTarget",
     "SigningAuthority",
     "VirtualTimeLoop",
+    "cognito_trigger",
     "http_api",
     "run_in_virtual_time",
 ]
@@ -54,6 +56,7 @@ _HOMES = {
     "MemoryTarget": "eventmap.testing.memory_target",
     "SigningAuthority": "eventmap.testing.sns_signing",
     "VirtualTimeLoop": "eventmap.testing.virtual_time",
+    "cognito_trigger": "eventmap.testing.cognito",
     "http_api": "eventmap.testing.http_client",
     "run_in_virtual_time": "eventmap.testing.virtual_time",
 }
