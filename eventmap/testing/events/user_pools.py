@@ -20,7 +20,7 @@ def cognito(
     """What a user pool asks a trigger, `response` still to be filled in.
 
     `version` is that of PreTokenGeneration's event: "1", or "2" or "3", which have scopes; None = the first there is.
-    `user_attributes` replace the sample's, and members of `request` join or replace its own. Of `origin` only the region
+    `user_attributes` replace the sample's, members of `request` join or replace its own. Of `origin` only the region
     shows: such an event has no time, no account and no identifier of its own.
     Raises: InvalidParameterValue for a trigger source or version that there is not, and for attributes where there is
     no user.
