@@ -7,6 +7,7 @@ from typing import Generic, TypeVar
 
 from eventmap.model import JsonObject
 from eventmap.rules.pattern import EventPattern
+from eventmap.rules.pattern.index import RuleIndex
 
 K = TypeVar("K", bound=Hashable)
 
@@ -15,16 +16,17 @@ class PatternIndex(Generic[K]):
     """Patterns by key. They were checked before: an invalid one raises InvalidPattern."""
 
     def __init__(self) -> None:
-        self._patterns: dict[K, EventPattern] = {}
+        self._index: RuleIndex[K] = RuleIndex()
 
     def add(self, key: K, pattern: str) -> None:
         """In place of the one of that key, if there is one."""
-        self._patterns[key] = EventPattern(pattern)
+        self._index.add(key, EventPattern(pattern))
 
     def remove(self, key: K) -> None:
         """One that is not there is fine."""
-        self._patterns.pop(key, None)
+        if key in self._index:
+            self._index.remove(key)
 
     def matching(self, document: JsonObject) -> list[K]:
         """In the order in which they were added."""
-        return [key for key, pattern in self._patterns.items() if pattern.matches(document)]
+        return self._index.matching(document)
