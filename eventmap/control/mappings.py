@@ -20,7 +20,7 @@ from eventmap.rules.invoke_api import named, read_function
 from eventmap.rules.invoke_errors import Refusal
 from eventmap.rules.mapping_api.listing import page, read_list
 from eventmap.rules.mapping_api.members import mapping_of_members
-from eventmap.rules.mapping_api.recorded import RecordedMapping, recorded_mapping
+from eventmap.rules.mapping_api.recorded import RecordedMapping, name_and_qualifier, recorded_mapping
 from eventmap.rules.mapping_api.request import read_create, read_update
 from eventmap.rules.mapping_api.states import in_use, settled_state, state_on_create, user_reason
 from eventmap.rules.tags import tagged, untagged
@@ -236,11 +236,8 @@ class ControlledMappings:
     def _function(self, text: str) -> tuple[str, str]:
         """(the name of what runs, the ARN to be shown) of a function there is (API-07, 11)."""
         arn = self._arn_of(text)
-        name, _, qualifier = arn.split(":", 6)[6].partition(":")
-        try:
-            is_here = arn == (f"{self._functions.arn(name)}:{qualifier}" if qualifier else self._functions.arn(name))
-        except KeyError:
-            is_here = False
+        name, qualifier = name_and_qualifier(arn)
+        is_here = arn.startswith(self._functions.arn_of_absent(name))
         runs = self._functions.runs(name, qualifier) if is_here else None
         if runs is None:
             raise InvalidParameterValue(f"Function does not exist: {arn}")

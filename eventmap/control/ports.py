@@ -72,16 +72,14 @@ class NamedFunctions(Protocol):
     """What a mapping may name."""
 
     def arn(self, name: str) -> str:
-        """Unqualified. Raises: KeyError if there is no such function now."""
+        """Unqualified. Raises: KeyError if no function of that name runs now."""
 
     def arn_of_absent(self, name: str) -> str:
         """The ARN a function of that name has or would have here."""
 
     def runs(self, name: str, qualifier: str) -> str | None:
-        """The name by which Pollers know the function whose code runs for a qualifier; None = it has no such one.
-
-        Asked of a function there is; `$LATEST` is one of its qualifiers.
-        """
+        """The name by which Pollers know whose code runs for a qualifier, "" = none given; None = there is no such
+        function, or it has no such alias or version. `$LATEST` is one of its qualifiers."""
 
 
 class ControlStore(Protocol):

@@ -36,7 +36,6 @@ _REFUSED: Final = {
         ("UpdateCodeSigningConfig", "PUT", _SIGNING),
         ("DeleteCodeSigningConfig", "DELETE", _SIGNING),
         ("ListFunctionsByCodeSigningConfig", "GET", f"{_SIGNING}/functions"),
-        ("GetFunctionCodeSigningConfig", "GET", _SIGNED),
         ("PutFunctionCodeSigningConfig", "PUT", _SIGNED),
         ("DeleteFunctionCodeSigningConfig", "DELETE", _SIGNED),
     ),

@@ -18,7 +18,7 @@ from anyio.abc import TaskGroup, TaskStatus
 from eventmap import telemetry
 from eventmap.control.ports import NamedFunctions, Pollers
 from eventmap.errors import AccessRefused, ConfigurationError, SourceError, StateError, TransientSourceError
-from eventmap.rules.mapping_api.recorded import RecordedMapping
+from eventmap.rules.mapping_api.recorded import RecordedMapping, name_and_qualifier
 from eventmap.rules.mapping_api.states import FUNCTION_NOT_FOUND
 from eventmap.server.lambda_api import ApiError
 
@@ -191,11 +191,14 @@ class Transitions:
         await self._pollers.start(recorded.uuid, recorded.mapping)
 
     def _check_function(self, recorded: RecordedMapping) -> None:
-        """Raises: ConfigurationError."""
+        """Raises: ConfigurationError if it is gone; TransientSourceError if it only does not run now."""
+        name, qualifier = name_and_qualifier(recorded.function_arn)
+        if self._functions.runs(name, qualifier) is None:
+            raise ConfigurationError(f"{FUNCTION_NOT_FOUND}: {recorded.function_arn}")
         try:
-            self._functions.arn(recorded.function_name)
+            self._functions.arn(name)
         except KeyError:
-            raise ConfigurationError(f"{FUNCTION_NOT_FOUND}: {recorded.function_arn}") from None
+            raise TransientSourceError(f"function {name} does not run now") from None
 
     async def _watch(self) -> None:
         while True:

@@ -91,12 +91,13 @@ class Pollers:
 
 @dataclass
 class Functions:
-    """Names, and their aliases and versions."""
+    """Names, and their aliases and versions: those of `ship` have code of their own."""
 
-    qualifiers: dict[str, set[str]] = field(default_factory=lambda: {"pay": {"live", "7"}, "ship": set()})
+    qualifiers: dict[str, set[str]] = field(default_factory=lambda: {"pay": {"live", "7"}, "ship": {"1"}})
+    broken: set[str] = field(default_factory=set)  #: names of those that do not run
 
     def arn(self, name: str) -> str:
-        if name not in self.qualifiers:
+        if name not in self.qualifiers or name in self.broken:
             raise KeyError(name)
         return self.arn_of_absent(name)
 
@@ -104,7 +105,9 @@ class Functions:
         return f"{LAMBDA}:function:{name}"
 
     def runs(self, name: str, qualifier: str) -> str | None:
-        return name if qualifier in {"", "$LATEST", *self.qualifiers[name]} else None
+        if name not in self.qualifiers or qualifier not in {"", "$LATEST", *self.qualifiers[name]}:
+            return None
+        return f"{name}:{qualifier}" if name == "ship" and qualifier.isdigit() else name
 
 
 @dataclass

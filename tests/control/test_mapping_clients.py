@@ -291,7 +291,7 @@ async def test_operations_that_are_not_served_say_so() -> None:
     async with served() as there:
         for operation, parameters, name in (
             ("list_layers", {}, "ListLayers"),
-            ("get_function_code_signing_config", {"FunctionName": "pay"}, "GetFunctionCodeSigningConfig"),
+            ("list_code_signing_configs", {}, "ListCodeSigningConfigs"),
             ("create_function_url_config", {"FunctionName": "pay", "AuthType": "NONE"}, "CreateFunctionUrlConfig"),
         ):
             status, code, message = await refused(there, operation, **parameters)

@@ -678,3 +678,30 @@ async def test_a_function_that_goes_while_its_mapping_waits_is_told_once(caplog:
         assert again.mappings.get(uuid)["State"] == "Disabled"
     told = [record.__dict__["eventmap_event"] for record in caplog.records]
     assert told.count("mapping.disabled") == 1
+
+
+async def test_a_function_that_does_not_run_is_waited_for() -> None:
+    """It is there, and its own start is tried again; a mapping that polls is left alone meanwhile."""
+    store = MemoryControl()
+    async with world(store) as there:
+        uuid = await there.enabled()
+        there.functions.broken.add("pay")
+        await anyio.sleep(3 * WATCH_INTERVAL_S)
+        assert (there.mappings.get(uuid)["State"], [*there.pollers.polling]) == ("Enabled", [uuid])
+    async with world(store, functions=Functions(broken={"pay"})) as again:
+        await anyio.sleep(10)
+        assert state_of(again, uuid) == ("Enabled", "function pay does not run now")
+        again.functions.broken.clear()
+        await anyio.sleep(LONGEST_WAIT_S)
+        assert [*again.pollers.polling] == [uuid]
+
+
+async def test_a_version_with_code_of_its_own_is_a_function_of_its_own() -> None:
+    """It may have a mapping beside its function's; when it goes, that one is disabled."""
+    async with world() as there:
+        latest, version = await there.enabled(STREAM, "ship"), await there.enabled(STREAM, "ship:1")
+        assert there.pollers.polling[version].function_name == "ship:1"
+        there.functions.qualifiers["ship"].clear()
+        await anyio.sleep(WATCH_INTERVAL_S + 0.1)
+        assert [*there.pollers.polling] == [latest]
+        assert str(state_of(there, version)[1]).endswith(":function:ship:1")

@@ -95,6 +95,12 @@ class RecordedMapping:
         return asdict(self)
 
 
+def name_and_qualifier(function_arn: str) -> tuple[str, str]:
+    """Of the ARN of a function; "" = unqualified."""
+    name, _, qualifier = function_arn.split(":", 6)[6].partition(":")
+    return name, qualifier
+
+
 def recorded_mapping(document: Mapping[str, Any]) -> RecordedMapping:
     """Of its document. Raises: TypeError, KeyError or ConfigurationError for another one."""
     recorded = RecordedMapping(**{field.name: document[field.name] for field in fields(RecordedMapping)})
