@@ -33,6 +33,7 @@ NAMES = (
     "durable",
     "sns_signature",
     "patterns",
+    "schedules",
 )
 
 

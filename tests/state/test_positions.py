@@ -143,7 +143,9 @@ async def test_a_file_is_one_processs(tmp_path: Path) -> None:
     first, second = SqlitePositions(tmp_path / "s.sqlite"), SqlitePositions(tmp_path / "s.sqlite")
     await first.prepare()
 
-    with pytest.raises(StateError, match=r"schedule file .* is in use by process \d+: .*--leases dynamodb:TABLE"):
+    with pytest.raises(
+        StateError, match=r"schedule file .* is in use by process \d+: .*--schedule-state dynamodb:TABLE"
+    ):
         await second.prepare()
 
     await first.aclose()

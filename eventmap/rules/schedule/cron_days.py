@@ -6,6 +6,7 @@ import calendar
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol
 
 from eventmap.rules.schedule.cron_field import DAY_OF_MONTH, DAY_OF_WEEK, number, numbers
@@ -25,6 +26,7 @@ class Days(Protocol):
         ...
 
 
+@lru_cache(maxsize=4096)  # thousands of schedules share a few
 def days_of(day_of_month: str, day_of_week: str) -> Days:
     """Of the two fields, just one of which is `?` (SRC-60). Raises: ValueError saying what is wrong with them."""
     if (day_of_month == _ANY) == (day_of_week == _ANY):
