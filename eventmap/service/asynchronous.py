@@ -94,8 +94,7 @@ class AsynchronousQueues:
 
     async def ends(self, function: Function) -> Ends:
         """Where that function's events end. Raises: ConfigurationError for what does not exist, SourceError."""
-        named = (function.on_success, function.on_failure, function.dead_letter_arn)
-        targets = {arn: await self.target(arn) for arn in named if arn}
+        targets = {arn: await self.target(arn) for arn in function.target_arns}
         return Ends(function, self._here.arn(function.function_name), targets)
 
     async def target(self, arn: str) -> Target:
@@ -138,7 +137,7 @@ class AsynchronousQueues:
         unqualified, qualifier = ":".join(arn.split(":")[:7]), ":".join(arn.split(":")[7:])
         for name, function in self._here.functions.items():
             if self._here.runtimes[name].arn == unqualified:
-                if qualifier not in ("", "$LATEST", *function.aliases):
+                if function.runs(qualifier) is None:
                     raise ConfigurationError(
                         f"The destination ARN {arn} is invalid. (Function {name!r} has no such alias.)"
                     )
