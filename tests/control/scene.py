@@ -121,7 +121,7 @@ class World:
 
     async def create(self, arn: str = QUEUE, function: str = "pay", **members: Any) -> str:
         """The UUID of a mapping that was asked for."""
-        if arn != QUEUE and arn != FIFO:
+        if ":sqs:" not in arn:
             members.setdefault("StartingPosition", "TRIM_HORIZON")
         answer = await self.mappings.create({"EventSourceArn": arn, "FunctionName": function, **members})
         return str(answer["UUID"])
