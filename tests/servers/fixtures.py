@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from .process import Server, ServerDidNotStart, running
-from .recipes import RECIPES, SQS_SERVERS
+from .recipes import RECIPES, SQS_SERVERS, Recipe
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +30,7 @@ def start_server() -> Iterator[Callable[[str], Server]]:
             if name in broken:  # starting it again for every test would take a deadline each
                 pytest.fail(broken[name])
             if name not in started:
-                _require_installed(name)
+                require_installed(RECIPES[name])
                 try:
                     started[name] = stack.enter_context(running(RECIPES[name]))
                 except ServerDidNotStart as error:
@@ -41,12 +41,13 @@ def start_server() -> Iterator[Callable[[str], Server]]:
         yield start
 
 
-def _require_installed(name: str) -> None:
-    if (missing := RECIPES[name].missing()) is None:
+def require_installed(recipe: Recipe) -> None:
+    """Skips on a laptop what is not installed, and fails it in CI."""
+    if (missing := recipe.missing()) is None:
         return
     if os.environ.get("CI") == "true":
-        pytest.fail(f"{name}: {missing}")
-    pytest.skip(f"{name}: {missing}")
+        pytest.fail(f"{recipe.name}: {missing}")
+    pytest.skip(f"{recipe.name}: {missing}")
 
 
 @pytest.fixture(scope="session", params=[pytest.param(name, marks=pytest.mark.server) for name in SQS_SERVERS])

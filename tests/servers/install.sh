@@ -42,6 +42,15 @@ install_kinesalite() {
     stamp "$recipe" "$into"
 }
 
+install_cognito_local() {
+    local recipe="$here/cognito-local/package.json" into="$target/cognito-local"
+    mkdir -p "$into"
+    if installed "$recipe" "$into"; then return; fi
+    cp "$recipe" "$into/"
+    npm install --prefix "$into" --no-package-lock --no-audit --no-fund --loglevel=error
+    stamp "$recipe" "$into"
+}
+
 install_elasticmq() {
     local recipe="$here/elasticmq/pom.xml" into="$target/elasticmq"
     if installed "$recipe" "$into"; then return; fi
@@ -53,6 +62,7 @@ install_elasticmq() {
 
 install_fauxqs
 install_kinesalite
+install_cognito_local
 install_elasticmq
 for own in event_ruler kcl; do
     if [ -f "$repository/tests/$own/install.sh" ]; then
@@ -62,4 +72,5 @@ done
 
 echo "fauxqs     $(node -p "require('$target/fauxqs/node_modules/fauxqs/package.json').version")"
 echo "kinesalite $(node -p "require('$target/kinesalite/node_modules/kinesalite/package.json').version")"
+echo "cognito-local $(node -p "require('$target/cognito-local/node_modules/cognito-local/package.json').version")"
 echo "elasticmq  $(basename "$target"/elasticmq/lib/elasticmq-server_3-*.jar .jar | sed 's/.*_3-//')"

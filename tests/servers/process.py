@@ -66,7 +66,7 @@ def running(recipe: Recipe) -> Iterator[Server]:
         process = _start(recipe, port, folder, log)
         try:
             server = Server(recipe.name, f"http://127.0.0.1:{port}", recipe.account_id, REGION, process.pid, port)
-            _wait_for_answer(server, recipe.question, process, log)
+            _wait_for_answer(server, recipe, process, log)
             yield server
         finally:
             _stop(process)
@@ -97,15 +97,15 @@ def _start(recipe: Recipe, port: int, folder: Path, log: Path) -> subprocess.Pop
         )
 
 
-def _wait_for_answer(server: Server, question: tuple[str, str], process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_for_answer(server: Server, recipe: Recipe, process: subprocess.Popen[bytes], log: Path) -> None:
     """Not for the port or the process: ElasticMQ stays alive without a listener when its port is taken."""
     deadline = time.monotonic() + START_DEADLINE_S
-    service, operation = question
+    service, operation = recipe.question
     client = server.client(service, connect_timeout=2, read_timeout=5)
     try:
         while time.monotonic() < deadline:
             try:
-                getattr(client, operation)()
+                getattr(client, operation)(**recipe.question_parameters)
             except (BotoCoreError, ClientError) as error:
                 last = error
             else:

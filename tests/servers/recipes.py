@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import sys
@@ -36,6 +37,7 @@ class Recipe:
     command: Callable[[int, Path], list[str]]  #: from a port and an empty folder of its own
     environment: Callable[[int, Path], Mapping[str, str]] = field(default=lambda port, folder: {})
     question: tuple[str, str] = ("sqs", "list_queues")  #: a service of it, and what that answers once it is up
+    question_parameters: Mapping[str, object] = field(default_factory=dict)  #: those the question must have
 
 
 def _python_package(module: str) -> Callable[[], str | None]:
@@ -80,6 +82,31 @@ def _elasticmq_command(port: int, folder: Path) -> list[str]:
     configuration.write_text(ELASTICMQ_CONFIGURATION.format(port=port))
     java = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Dconfig.file={configuration}"]
     return [*java, "-cp", f"{INSTALLED / 'elasticmq/lib'}/*", "org.elasticmq.server.Main"]
+
+
+def cognito_local(lambda_url: str, triggers: Mapping[str, str]) -> Recipe:
+    """User pools whose triggers are functions of the Lambda at `lambda_url`: the names of both, by trigger."""
+
+    def command(port: int, folder: Path) -> list[str]:
+        keys = {"accessKeyId": "test", "secretAccessKey": "test"}
+        configuration = {
+            "LambdaClient": {"endpoint": lambda_url, "region": REGION, "credentials": keys},
+            "ServerConfig": {"hostname": "127.0.0.1", "port": port},
+            "TriggerFunctions": dict(triggers),
+        }
+        (folder / ".cognito").mkdir()
+        (folder / ".cognito/config.json").write_text(json.dumps(configuration))
+        return [_node(), str(INSTALLED / "cognito-local/node_modules/cognito-local/lib/bin/start.js")]
+
+    return Recipe(
+        name="cognito-local",
+        account_id="local",
+        missing=_installed_by_script("node", "cognito-local/node_modules/cognito-local"),
+        command=command,
+        environment=lambda port, folder: {"CODE": "1234"},  # the one it sends to everybody
+        question=("cognito-idp", "list_user_pools"),
+        question_parameters={"MaxResults": 1},
+    )
 
 
 RECIPES: Final = {
