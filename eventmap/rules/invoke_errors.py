@@ -39,10 +39,13 @@ class Refusal:
     why: Why
     reason: str = ""  #: of a throttle (INV-27); "" = it is none
     retry_after_s: int | None = None
+    is_typed: bool = False  #: the body names the error type, as APIs of JSON 1.1 do
 
     @property
     def body(self) -> bytes:
         """The members as AWS spells them: botocore's model reads `Message` of some and `message` of others."""
+        if self.is_typed:
+            return orjson.dumps({"__type": self.error_type, "message": self.message})
         if self.error_type in _UNMODELLED:
             return orjson.dumps({"message": self.message})
         document = {"Type": "User" if self.status < 500 else "Service"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from starlette.types import Receive, Scope, Send
 
@@ -119,7 +120,7 @@ class ServerApp:
         body = await exchange.read_body(limit_bytes, invoke_errors.too_large(limit_bytes, "api"))
         refusal = body if isinstance(body, Refusal) else self._authorization.check(exchange, body, api.signing_name)
         if refusal is not None:
-            await exchange.refuse(refusal)
+            await exchange.refuse(replace(refusal, is_typed=api.signing_name == "events"))
             return
         assert isinstance(body, bytes)
         answer = await api.serve(

@@ -29,6 +29,7 @@ BUS_FILE: Final = FileKind(
             PRIMARY KEY (kind, key)
         ) WITHOUT ROWID""",
         """CREATE TABLE deliveries (
+            position INTEGER PRIMARY KEY,
             delivery_id TEXT NOT NULL UNIQUE,
             addressee TEXT NOT NULL,
             due_at REAL NOT NULL,
@@ -38,7 +39,7 @@ BUS_FILE: Final = FileKind(
             progress BLOB NOT NULL
         )""",
         # With what those that are held, or whose addressee is busy, are passed over by, without a look at their rows.
-        "CREATE INDEX deliveries_by_due ON deliveries (due_at, addressee, delivery_id)",
+        "CREATE INDEX deliveries_by_due ON deliveries (due_at, position, addressee, delivery_id)",
         """CREATE TABLE archived (
             position INTEGER PRIMARY KEY AUTOINCREMENT,
             archive TEXT NOT NULL,
@@ -59,7 +60,7 @@ _UPDATE_DELIVERY: Final = "UPDATE deliveries SET addressee = ?, due_at = ?, prog
 _DELETE_DELIVERY: Final = "DELETE FROM deliveries WHERE delivery_id = ?"
 _SELECT_DELIVERY: Final = """
     SELECT delivery_id, due_at, rule_arn, target, event, progress FROM deliveries WHERE delivery_id = ?"""
-_SELECT_IDS: Final = "SELECT delivery_id, due_at, addressee FROM deliveries WHERE due_at <= ? ORDER BY due_at"
+_SELECT_IDS: Final = "SELECT delivery_id, due_at, addressee FROM deliveries WHERE due_at <= ? ORDER BY due_at, position"
 _COUNT_OWED: Final = "SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE due_at <= ? LIMIT ?)"
 
 _INSERT_ARCHIVED: Final = "INSERT INTO archived (archive, ingested_at, size, event) VALUES (?, ?, ?, ?)"
