@@ -44,6 +44,7 @@ class CodeFolders:
     def __init__(self, code_dir: Path) -> None:
         self._code_dir = code_dir.absolute()
         self._unused_since: dict[str, float] = {}
+        self._turn = anyio.Lock()  # what is found to be there already must not be removed meanwhile
 
     def path(self, folder: str) -> str:
         """Where a folder is."""
@@ -55,11 +56,15 @@ class CodeFolders:
         Raises: InvalidParameterValue (not a zip file, too large, or one that reaches beyond its folder), StateError.
         """
         check_size(len(zipped))
-        return await anyio.to_thread.run_sync(self._unpack, zipped)
+        async with self._turn:
+            code = await anyio.to_thread.run_sync(self._unpack, zipped)
+            self._unused_since.pop(code.folder, None)
+        return code
 
     async def sweep(self, used: Collection[str], *, at_once: bool = False) -> None:
         """Remove folders that nothing has used for a while, `at_once` = those that nothing uses now."""
-        await anyio.to_thread.run_sync(self._sweep, frozenset(used), 0.0 if at_once else KEPT_UNUSED_S, elapsed_s())
+        async with self._turn:
+            await anyio.to_thread.run_sync(self._sweep, frozenset(used), 0.0 if at_once else KEPT_UNUSED_S, elapsed_s())
 
     def _unpack(self, zipped: bytes) -> RecordedCode:
         digest = hashlib.sha256(zipped)

@@ -26,7 +26,7 @@ Answer = Callable[[Call], Awaitable[JsonObject | None]]
 
 def function_routes(functions: ControlledFunctions) -> list[Route]:
     """Before `refused_routes`. Their tags have a route of their own: `tags.tag_routes({"function": functions, …})`."""
-    qualifiers, settings = Qualifiers(functions), FunctionSettings(functions)
+    qualifiers, settings = Qualifiers(functions.kept), FunctionSettings(functions.kept)
     operations: list[tuple[str, str, str, int, Answer]] = [
         ("CreateFunction", "POST", _ALL, 201, lambda call: functions.create(call.body)),
         ("ListFunctions", "GET", _ALL, 200, lambda call: qualifiers.list_functions(call.query)),

@@ -8,7 +8,7 @@ from typing import Final
 
 import orjson
 
-from eventmap.control.functions import ControlledFunctions
+from eventmap.control.kept_functions import Found, KeptFunctions
 from eventmap.errors import InvalidParameterValue
 from eventmap.function import LATEST
 from eventmap.model import JsonObject
@@ -30,7 +30,7 @@ Query = Mapping[str, Sequence[str]]
 class FunctionSettings:
     """Raises, each operation: ChangeRefused, ConfigurationError, SourceError, StateError."""
 
-    def __init__(self, functions: ControlledFunctions) -> None:
+    def __init__(self, functions: KeptFunctions) -> None:
         self._functions = functions
 
     async def reserve(self, text: str, body: JsonObject) -> JsonObject:

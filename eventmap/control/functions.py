@@ -1,71 +1,38 @@
-"""The functions of a service, as the API makes, changes and deletes them (INV-45, 80..87, 90..93, 174)."""
+"""The functions of a service, as the API makes, changes and deletes them (INV-80..87, 174)."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import os
-import uuid
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
 
 import anyio
-from anyio.abc import TaskGroup, TaskStatus
+from anyio.abc import TaskStatus
 
-from eventmap import telemetry
-from eventmap.clock import wall_time_s
 from eventmap.control.code import CodeFolders
+from eventmap.control.kept_functions import KeptFunctions
 from eventmap.control.ports import ControlStore, Functions
-from eventmap.errors import ConfigurationError, InvalidParameterValue, SourceError, StateError
-from eventmap.function import LATEST, Function
+from eventmap.errors import InvalidParameterValue
+from eventmap.function import Function
 from eventmap.model import JsonObject
-from eventmap.rules.function_api import changes, creation, shown
+from eventmap.rules.function_api import changes, creation
 from eventmap.rules.function_api.changes import ChangeRefused, Occasion
-from eventmap.rules.function_api.declared import recorded_of
-from eventmap.rules.function_api.recorded import (
-    RecordedCode,
-    RecordedFunction,
-    RecordedVersion,
-    recorded_function,
-)
-from eventmap.rules.invoke_api import named, read_function
+from eventmap.rules.function_api.recorded import RecordedCode, RecordedFunction
+from eventmap.rules.invoke_api import read_function
 from eventmap.rules.invoke_errors import Refusal
 from eventmap.rules.tags import tagged, untagged
-
-KIND: Final = "function"
-"""Of the documents in the store."""
-
-FIRST_WAIT_S: Final = 1.0
-LONGEST_WAIT_S: Final = 60.0
-
-_log = telemetry.logger("eventmap.control")
-
-Change = Callable[[RecordedFunction, Occasion], RecordedFunction]
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A function that a caller named."""
-
-    recorded: RecordedFunction
-    qualifier: str  #: "" = none was named
-    arn: str  #: its own, unqualified
-
-    @property
-    def shown_arn(self) -> str:
-        """As it was asked for."""
-        return f"{self.arn}:{self.qualifier}" if self.qualifier else self.arn
+from eventmap.server.lambda_api import ApiError
 
 
 class ControlledFunctions:
     """Functions made by the API, kept in `store` and run by `functions`; a `NamedFunctions` and a `Tagged`.
 
     `declared` are those of the service's own code: shown, and not changed. Nothing is answered before it runs and is
-    in the store. `code_dir` is where zip files are unpacked; with `accepts_code` False nothing is taken that could be
-    code: no function is made, and none gets other code or configuration.
+    in the store. `code_dir` is where zip files are unpacked, a folder of ours alone. With `accepts_code` False nothing
+    is taken that could be code: no function is made, and none gets other code or configuration.
     """
 
     def __init__(
@@ -78,171 +45,69 @@ class ControlledFunctions:
         accepts_code: bool = True,
     ) -> None:
         self._functions = functions
-        self._store = store
         self._code = CodeFolders(code_dir)
-        self._declared = {each.function_name: recorded_of(each, wall_time_s()) for each in declared}
-        self._recorded: dict[str, RecordedFunction] = {}
-        self._failures: dict[str, str] = {}  # of those that do not run, why
-        self._hidden: dict[str, RecordedFunction] = {}  # in the store, and of the name of a declared one
-        self._stopping: dict[str, anyio.Event] = {}
-        self._tasks: TaskGroup | None = None
         self._accepts_code = accepts_code
-        self._changing = anyio.Lock()  # from the last look at what is there to its change in service, store and memory
-        self._closing = anyio.Event()
+        self.kept: KeptFunctions = KeptFunctions(functions, store, self._code, declared)
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Start what the store has, and work until `drain`.
 
         Started once each was tried; one that cannot be started is shown as Failed, and tried again. Raises: StateError.
         """
-        for name, document in (await self._store.read(KIND)).items():
-            recorded = _recorded(name, document)
-            if name in self._declared:
-                self._hidden[name] = recorded
-                _log.error(telemetry.FUNCTION_FAILED, function_name=name, error="a function of that name is declared")
-            else:
-                self._recorded[name] = recorded
-        await self._code.sweep(self._folders(), at_once=True)
-        self._failures = dict.fromkeys(self._recorded, "It is not started yet")
-        async with anyio.create_task_group() as tasks:
-            await self._start_failed()
-            self._tasks = tasks
-            task_status.started()
-            tasks.start_soon(self._start_again)
-            await self._closing.wait()
-            self._tasks = None
-
-    async def _start_again(self) -> None:
-        """What could not be started, as long as there is such."""
-        wait_s = FIRST_WAIT_S
-        while not self._closing.is_set():
-            with anyio.move_on_after(wait_s):
-                await self._closing.wait()
-            wait_s = min(2 * wait_s, LONGEST_WAIT_S) if self._failures else FIRST_WAIT_S
-            await self._start_failed()
+        await self.kept.run(task_status=task_status)
 
     async def drain(self) -> None:
         """Refuse changes from now on. The functions are stopped by whoever stops theirs, after this."""
-        self._closing.set()
-        async with self._changing:
-            """What was being changed has been."""
-
-    # NamedFunctions
+        await self.kept.drain()
 
     def arn(self, name: str) -> str:
+        """See `NamedFunctions`."""
         return self._functions.arn(name)
 
     def arn_of_absent(self, name: str) -> str:
+        """See `NamedFunctions`."""
         return self._functions.arn_of_absent(name)
 
     def runs(self, name: str, qualifier: str) -> str | None:
-        """`NAME:QUALIFIER` of a function that has versions of its own: an alias may name another tomorrow."""
-        if (declared := self._declared.get(name)) is not None:
-            return name if declared.found(qualifier) else None
-        recorded = self._recorded.get(name)
-        if recorded is None or recorded.found(qualifier) is None:
-            return None
-        return name if qualifier in ("", LATEST) else f"{name}:{qualifier}"
-
-    # Tagged
+        """See `NamedFunctions`: `NAME:QUALIFIER` of one that was made by the API, for an alias of it may move on."""
+        return self.kept.runs(name, qualifier)
 
     async def tags(self, arn: str) -> Mapping[str, str]:
-        return self.found(arn).recorded.tags
+        """See `Tagged`."""
+        with _answered():
+            return self.kept.found(arn).recorded.tags
 
     async def tag(self, arn: str, tags: Mapping[str, str]) -> None:
-        await self.change(arn, lambda recorded, _: replace(recorded, tags=tagged(recorded.tags, tags)))
+        """See `Tagged`."""
+        with _answered():
+            await self.kept.change(arn, lambda recorded, _: replace(recorded, tags=tagged(recorded.tags, tags)))
 
     async def untag(self, arn: str, keys: Sequence[str]) -> None:
-        await self.change(arn, lambda recorded, _: replace(recorded, tags=untagged(recorded.tags, keys)))
-
-    # What the operations are made of
-
-    def all(self) -> list[RecordedFunction]:
-        """By name, declared ones too."""
-        return sorted([*self._declared.values(), *self._recorded.values()], key=lambda each: each.name)
-
-    def found(self, text: str, qualifier: str = "") -> Found:
-        """What a caller means by a name or ARN, and its qualifier, which is there.
-
-        Raises: ChangeRefused, InvalidParameterValue.
-        """
-        reference = read_function(text, qualifier)
-        if isinstance(reference, Refusal):
-            raise ChangeRefused(reference.status, reference.error_type, reference.message)
-        here = self._functions.arn_of_absent(reference.name)
-        _, partition, _, region, account, _ = here.split(":", 5)
-        arn = named(reference, partition, region, account)
-        recorded = self._declared.get(reference.name) or self._recorded.get(reference.name)
-        if recorded is None or arn != here or recorded.found(reference.qualifier) is None:
-            raise changes.not_found(arn, reference.qualifier)
-        return Found(recorded, reference.qualifier, arn)
-
-    def configuration(self, found: Found, version: RecordedVersion | None = None) -> JsonObject:
-        """FunctionConfiguration as asked for, or of one of its versions."""
-        name, arn = found.recorded.name, found.shown_arn
-        if version is not None:
-            arn = f"{found.arn}:{version.version}"
-        else:
-            version = found.recorded.found(found.qualifier)
-            assert version is not None
-        return shown.configuration(version, name, arn, failure=self._failures.get(name))
-
-    def folder(self, found: Found) -> str:
-        """Where the code of what was asked for lies on this machine."""
-        version = found.recorded.found(found.qualifier)
-        assert version is not None
-        return self._code.path(version.code.folder) if version.code.folder else os.getcwd()
-
-    async def change(self, text: str, change: Change) -> Found:
-        """Change a function as a whole; returns it as it is then. Raises: as `change` does, and ChangeRefused,
-        ConfigurationError and SourceError for what cannot run, StateError."""
-        async with self._alone():
-            found = self._changeable(text)
-            before, name = found.recorded, found.recorded.name
-            after = change(before, self._occasion(found.arn))
-            if after == before:
-                return found
-            await self._keep(before, after)
-            _log.info(telemetry.FUNCTION_CHANGED, function_name=name, change="updated")
-        await self._code.sweep(self._folders())
-        return replace(found, recorded=after)
+        """See `Tagged`."""
+        with _answered():
+            await self.kept.change(arn, lambda recorded, _: replace(recorded, tags=untagged(recorded.tags, keys)))
 
     async def create(self, body: JsonObject) -> JsonObject:
-        """CreateFunction. Raises: as `change`."""
+        """CreateFunction. Raises: ChangeRefused, ConfigurationError, SourceError, StateError; so do the next ones."""
         self._check_accepts_code()
         request = creation.read_create(body)
-        reference = read_function(request.name)
-        if isinstance(reference, Refusal) or reference.qualifier:
-            raise InvalidParameterValue(f"FunctionName {request.name} is not the name of a function")
-        name = reference.name
-        if name in self._declared or name in self._recorded:  # before its code is looked at; and once more below
-            raise ChangeRefused(409, "ResourceConflictException", f"Function already exist: {name}")
+        name = self._free_name(request.name)
+        self.kept.check_free(name)  # before its code is looked at; and once more when it is added
         code = await self._unpacked(request.zip_file)
-        async with self._alone():
-            if name in self._recorded:
-                raise ChangeRefused(409, "ResourceConflictException", f"Function already exist: {name}")
-            arn = self._functions.arn_of_absent(name)
-            occasion = self._occasion(arn)
+
+        def make(occasion: Occasion) -> RecordedFunction:
             recorded = creation.created(replace(request, name=name), code, occasion)
-            if request.publish:
-                recorded, _ = changes.published(recorded, None, self._occasion(arn))
-            if (stopping := self._stopping.get(name)) is not None:
-                await stopping.wait()
-            await self._functions.start(self._function(recorded))
-            try:
-                await self._put(recorded)
-            except BaseException:
-                await self._functions.stop(name)
-                raise
-            _log.info(telemetry.FUNCTION_CHANGED, function_name=name, change="created")
-        version = recorded.versions[-1] if request.publish else None
-        return self.configuration(Found(recorded, "", arn), version)
+            return changes.published(recorded, None, occasion)[0] if request.publish else recorded
+
+        found = await self.kept.add(name, make)
+        return self.kept.configuration(found, found.recorded.versions[-1] if request.publish else None)
 
     async def update_code(self, text: str, body: JsonObject) -> JsonObject:
-        """UpdateFunctionCode. Raises: as `change`."""
+        """UpdateFunctionCode; with `DryRun` everything but the change."""
         self._check_accepts_code()
         request = creation.read_update_code(body)
-        self._changeable(text)
+        found = self.kept.changeable(text)
+        changes.check_revision(body, found.recorded.latest.revision_id)
         code = await self._unpacked(request.zip_file)
         published = ""
 
@@ -250,115 +115,42 @@ class ControlledFunctions:
             nonlocal published
             updated = changes.updated_code(recorded, body, code, occasion)
             if request.publish:
-                updated, published = changes.published(updated, None, self._occasion(occasion.arn))
+                updated, published = changes.published(updated, None, occasion)
             return updated
 
         if request.dry_run:
-            found = self._changeable(text)
-            return self.configuration(replace(found, recorded=change(found.recorded, self._occasion(found.arn))))
-        found = await self.change(text, change)
-        return self.configuration(found, found.recorded.found(published) if published else None)
+            return self.kept.configuration(self.kept.changed(text, change))
+        found = await self.kept.change(text, change)
+        return self.kept.configuration(found, found.recorded.found(published) if published else None)
 
     async def update_configuration(self, text: str, body: JsonObject) -> JsonObject:
-        """UpdateFunctionConfiguration. Raises: as `change`."""
-        self._check_accepts_code()  # a variable or another handler may run anything
-        return self.configuration(
-            await self.change(text, lambda recorded, occasion: changes.updated_configuration(recorded, body, occasion))
+        """UpdateFunctionConfiguration."""
+        self._check_accepts_code()  # a variable, or another handler, may run anything
+        found = await self.kept.change(
+            text, lambda recorded, occasion: changes.updated_configuration(recorded, body, occasion)
         )
+        return self.kept.configuration(found)
 
     async def delete(self, text: str, qualifier: str) -> None:
-        """DeleteFunction: the whole function, or one version of it. Mappings that name it are left to fail, as on AWS.
-
-        Raises: as `change`.
-        """
+        """DeleteFunction: as a whole, or one version. Mappings that name it are left to fail, as on AWS."""
         reference = read_function(text, qualifier)
-        if not isinstance(reference, Refusal) and reference.qualifier:
-            version = reference.qualifier
-            unqualified = text.removesuffix(f":{version}")
-            await self.change(
-                unqualified, lambda recorded, occasion: changes.version_deleted(recorded, version, occasion)
-            )
+        if isinstance(reference, Refusal) or not reference.qualifier:
+            await self.kept.remove(text)
             return
-        async with self._alone():
-            name = self._changeable(text).recorded.name
-            await self._store.write({(KIND, name): None})
-            del self._recorded[name]
-            self._failures.pop(name, None)
-            assert self._tasks is not None
-            self._stopping[name] = anyio.Event()
-            await self._tasks.start(self._stop, name)
-            _log.info(telemetry.FUNCTION_CHANGED, function_name=name, change="deleted")
-        await self._code.sweep(self._folders())
+        version = reference.qualifier
+        await self.kept.change(
+            text.removesuffix(f":{version}"),
+            lambda recorded, occasion: changes.version_deleted(recorded, version, occasion),
+        )
 
-    async def _stop(self, name: str, *, task_status: TaskStatus[None]) -> None:
-        """Invocations under way may take minutes to end, which nobody waits for but who makes it anew."""
-        task_status.started()
-        try:
-            await self._functions.stop(name)
-        finally:
-            self._stopping.pop(name).set()
-
-    @asynccontextmanager
-    async def _alone(self) -> AsyncIterator[None]:
-        """One change at a time; a caller that goes away leaves nothing half done. Raises: ChangeRefused."""
-        with anyio.CancelScope(shield=True):
-            async with self._changing:
-                if self._tasks is None or self._closing.is_set():
-                    raise ChangeRefused(500, "ServiceException", "The service is starting or ending; try again")
-                yield
-
-    def _changeable(self, text: str) -> Found:
-        """Raises: ChangeRefused, InvalidParameterValue."""
-        found = self.found(text)
-        name = found.recorded.name
-        if found.qualifier not in ("", LATEST):
-            raise InvalidParameterValue(f"{text} names one version; leave it out to change function {name}")
-        if name in self._declared:
-            raise ChangeRefused(
-                409,
-                "ResourceConflictException",
-                f"Function {name} was declared where eventmap was started, in code or on its command line: change it "
-                "there",
-            )
-        return replace(found, qualifier="")
-
-    async def _keep(self, before: RecordedFunction, after: RecordedFunction) -> None:
-        """Run it and put it into the store, or neither."""
-        name = before.name
-        function, failure = self._function(after), self._failures.get(name)
-        is_other = function != self._function(before)
-        if failure is not None:
-            await self._functions.start(function)
-            del self._failures[name]
-        elif is_other:
-            await self._functions.replace(function)
-        try:
-            await self._put(after)
-        except BaseException:
-            if failure is not None:
-                await self._functions.stop(name)
-                self._failures[name] = failure
-            elif is_other:
-                await self._functions.replace(self._function(before))
-            raise
-
-    async def _put(self, recorded: RecordedFunction) -> None:
-        await self._store.write({(KIND, recorded.name): recorded.document()})
-        self._recorded[recorded.name] = recorded
-
-    async def _start_failed(self) -> None:
-        for name in list(self._failures):
-            async with self._changing:
-                if self._closing.is_set() or name not in self._failures:
-                    continue
-                try:
-                    await self._functions.start(self._function(self._recorded[name]))
-                except (ConfigurationError, SourceError, StateError) as error:
-                    if self._failures[name] != str(error):
-                        _log.error(telemetry.FUNCTION_FAILED, function_name=name, error=str(error))
-                    self._failures[name] = str(error)
-                else:
-                    del self._failures[name]
+    def _free_name(self, text: str) -> str:
+        reference = read_function(text)
+        if isinstance(reference, Refusal):
+            raise ChangeRefused(reference.status, reference.error_type, reference.message)
+        arn = self._functions.arn_of_absent(reference.name)
+        if reference.qualifier or (text.startswith("arn:") and text != arn):
+            raise InvalidParameterValue(f"FunctionName {text} is none that a function can have here; {arn} is")
+        return reference.name
 
     async def _unpacked(self, zip_file: str | None) -> RecordedCode:
         if zip_file is None:
@@ -378,23 +170,11 @@ class ControlledFunctions:
                 "access keys, or let it listen on the loopback interface",
             )
 
-    def _function(self, recorded: RecordedFunction) -> Function:
-        return recorded.function(self._code.path)
 
-    def _folders(self) -> frozenset[str]:
-        return frozenset(
-            folder for each in (*self._recorded.values(), *self._hidden.values()) for folder in each.folders
-        )
-
-    def _occasion(self, arn: str) -> Occasion:
-        return Occasion(wall_time_s(), str(uuid.uuid4()), arn)
-
-
-def _recorded(name: str, document: JsonObject) -> RecordedFunction:
+@contextmanager
+def _answered() -> Iterator[None]:
+    """For routes that know nothing of how functions refuse."""
     try:
-        return recorded_function(document)
-    except (KeyError, TypeError, ValueError) as error:
-        raise StateError(
-            f"the control file holds a function that cannot be read, {name} ({error!r}): restore the file from a "
-            "backup, or name another with --control"
-        ) from error
+        yield
+    except ChangeRefused as refusal:
+        raise ApiError(refusal.status, refusal.error_type, refusal.message) from None

@@ -123,10 +123,10 @@ class ControlledMappings:
     def list(self, query: Mapping[str, Sequence[str]]) -> JsonObject:
         """ListEventSourceMappings (API-03, 06, 14a). Raises: ApiError, InvalidParameterValue."""
         request = read_list(query)
-        shown = {uuid: self._shown_declared(each) for uuid, each in self._declared.items()}
-        shown |= {uuid: self._shown(each) for uuid, each in self._recorded.items()}
-        found, marker = page(shown, request, self._arn_of(request.function) if request.function else "")
-        answer: JsonObject = {"EventSourceMappings": [*found]}
+        every = {each.uuid: (each.arn, self._arn_of_declared(each)) for each in self._declared.values()}
+        every |= {each.uuid: (each.source_arn, each.function_arn) for each in self._recorded.values()}
+        found, marker = page(every, request, self._arn_of(request.function) if request.function else "")
+        answer: JsonObject = {"EventSourceMappings": [self.get(uuid) for uuid in found]}
         if marker is not None:
             answer["NextMarker"] = marker
         return answer
@@ -272,13 +272,16 @@ class ControlledMappings:
         result = f"PROBLEM: {trouble}" if trouble else self._pollers.last_processing_result(recorded.uuid)
         return recorded.shown(result)
 
+    def _arn_of_declared(self, declared: DeclaredMapping) -> str:
+        return self._functions.arn_of_absent(declared.mapping.function_name)
+
     def _shown_declared(self, declared: DeclaredMapping) -> JsonObject:
         mapping = declared.mapping
         return configuration.shown(
             mapping,
             uuid=declared.uuid,
             source_arn=declared.arn,
-            function_arn=self._functions.arn_of_absent(mapping.function_name),
+            function_arn=self._arn_of_declared(declared),
             last_modified_s=self._started_at_s,
             state=settled_state(enabled=mapping.enabled),
             reason=user_reason("kinesis" if isinstance(mapping, StreamMapping) else "sqs"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from eventmap.control.functions import ControlledFunctions, Found
+from eventmap.control.kept_functions import Found, KeptFunctions
 from eventmap.errors import InvalidParameterValue
 from eventmap.function import LATEST
 from eventmap.model import JsonObject
@@ -20,7 +20,7 @@ Query = Mapping[str, Sequence[str]]
 class Qualifiers:
     """Raises, each operation: ChangeRefused, ConfigurationError, SourceError, StateError."""
 
-    def __init__(self, functions: ControlledFunctions) -> None:
+    def __init__(self, functions: KeptFunctions) -> None:
         self._functions = functions
 
     async def get(self, text: str, qualifier: str) -> JsonObject:
