@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from aws_lambda_powertools.utilities.data_classes import cognito_user_pool_event
 from aws_lambda_powertools.utilities.data_classes.common import DictWrapper
 
 from eventmap.errors import InvalidParameterValue
-from eventmap.rules.cognito import TRIGGER_SOURCES, TRIGGERS, sample, trigger_of
+from eventmap.rules.cognito import TRIGGER_SOURCES, TRIGGERS, Trigger, sample, trigger_of
 
 COMMON = {"version", "triggerSource", "region", "userPoolId", "userName", "callerContext", "request", "response"}
 
@@ -236,3 +237,12 @@ def test_src_110_powertools_reads_every_sample(trigger_source: str) -> None:
             assert found["request.user_attributes"] == event["request"]["userAttributes"]
         if version != "1":
             assert found["request.scopes"] == ["openid", "email"]
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS, ids=lambda trigger: trigger.name)
+def test_the_page_about_triggers_has_each(trigger: Trigger) -> None:
+    """Its trigger sources, and the keys of its response."""
+    page = (Path(__file__).parents[3] / "docs/cognito.md").read_text()
+    [row] = [line for line in page.splitlines() if line.startswith(f"| `{trigger.name}` |")]
+
+    assert all(f"`{each}`" in row for each in (*trigger.occasions, *trigger.response))
