@@ -58,19 +58,11 @@ def check(options: RunOptions, config: ConfigFile) -> None:
         for name, target in options.named_targets:
             check_target(target)
             _check_function(options, name or "function")
-        if options.http_api is not None and len(options.targets) > 1:
-            _refuse_several(options)
         for kind, source in options.sources:
             _check_mapping(kind, source, options)
         _check_function(options, "function")
     except ConfigurationError as error:
         raise Misuse(str(error)) from None
-
-
-def _refuse_several(options: RunOptions) -> None:
-    """Of plain handlers; several Apps have routes of their own. What a target is, is not known yet: its form tells."""
-    if options.http_format is not None:
-        raise Misuse("--http-api serves one handler whatever the request: give several of them routes with @app.http")
 
 
 def check_target(target: str) -> None:

@@ -173,7 +173,7 @@ def _mapping(path: str, name: str, kind: Kind, table: dict[str, Any]) -> Configu
     where, shape = f"[[functions.{name}.{kind}]]", _SOURCES[kind]
     source = table.pop(shape.key, None)
     if not isinstance(source, str) and not (kind == "event" and isinstance(source, dict)):
-        raise Misuse(f'{path}: {where} needs {shape.key} = "…", {shape.what}')
+        raise Misuse(f'{path}: {where} needs {shape.key} = "NAME", {shape.what}')
     _refuse_unknown(table, {*shape.known, shape.key}, path, f"in {where}")
     timestamp = table.get("starting_position_timestamp")
     if timestamp is not None and not isinstance(timestamp, bool | int | float):

@@ -27,10 +27,10 @@ from eventmap.cli.mappings import (
 )
 from eventmap.cli.run_options import SOURCES, RunOptions
 from eventmap.cli.unused import refuse_unused
-from eventmap.errors import InvalidParameterValue
+from eventmap.errors import ConfigurationError, InvalidParameterValue
 from eventmap.event_rule import EventRule
 from eventmap.function import Function
-from eventmap.http_route import HttpRoute
+from eventmap.http_route import HttpRoute, check_routes
 from eventmap.mapping import EventSourceMapping
 from eventmap.runtime import loading
 from eventmap.runtime.context import Place
@@ -145,6 +145,10 @@ async def make_plan(options: RunOptions, config: ConfigFile) -> Plan:
         tuple(note for part in parts for note in part.notes),
     )
     refuse_unused(plan, options)
+    try:
+        check_routes(plan.routes)
+    except ConfigurationError as error:
+        raise Misuse(str(error)) from None
     return plan
 
 
