@@ -37,7 +37,7 @@ _POSITIONS = "TRIM_HORIZON (all that is still there), LATEST (what comes from no
 
 def check(options: RunOptions, config: ConfigFile) -> None:
     """Refuse what cannot be right; `options` are those under the file's. Raises: Misuse."""
-    if not options.targets and not config.functions:
+    if not options.targets and not config.functions and not options.serves:
         raise Misuse("nothing to run: give a TARGET, module:attribute, or --config with [functions.NAME] tables")
     if options.sources and not options.targets:
         given = options.given_among(SOURCES)

@@ -15,6 +15,7 @@ from eventmap.service.asynchronous import AsynchronousQueues, Here
 from eventmap.service.buckets import PreparedBucket, prepare_bucket
 from eventmap.service.buses import EventBuses, open_buses
 from eventmap.service.connections import Connections
+from eventmap.service.control import Control, open_control
 from eventmap.service.declared import Declared, declared_function
 from eventmap.service.functions import LiveFunctions
 from eventmap.service.http import HttpServer
@@ -101,6 +102,11 @@ async def open_pushes(
         buses = await open_buses(here, declared.rules, queues, clockwork, stack)
         parts.append(buses)
         apis.append(EventsApi(buses.engine))
+    control: Control | None = None
+    if server is not None:
+        control = await open_control(here, functions, server, streams, stack, polling=polling)
+        parts.append(control)
+        apis.append(control.api)
     if http_api is not None:
         parts.append(_served(here, declared, http_api, functions, stop_budget_s))
     await queues.tell_orphans()
@@ -112,6 +118,7 @@ async def open_pushes(
         http_api,
         clockwork=clockwork,
         buses=buses,
+        control=control,
         parts=parts,
         apis=apis,
         loops=[each.loop for each in polling],

@@ -50,6 +50,11 @@ class HttpServer:
         address = self._listener.getsockname()[0]
         return ip_address(address).is_loopback and not self.is_public
 
+    @property
+    def trusts_callers(self) -> bool:
+        """Whether only this machine's own programs, or who signs, can call: others may not bring code."""
+        return self.is_on_loopback or bool(self._settings.access_keys)
+
     def close(self) -> None:
         """Let go of the port; after `serving` it is gone already."""
         self._listener.close()

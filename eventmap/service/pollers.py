@@ -14,7 +14,6 @@ from eventmap.errors import ConfigurationError
 from eventmap.function import Function
 from eventmap.rules.configuration import processing_result
 from eventmap.service.asynchronous import Here
-from eventmap.service.declared import declared_function
 from eventmap.service.queues import PreparedQueue, RunningQueue, check_queue, prepare_queue
 from eventmap.service.streams import PreparedStream, RunningStream, StreamPreparation
 from eventmap.stream_mapping import StreamMapping
@@ -43,7 +42,7 @@ class LivePollers:
     @property
     def statistics(self) -> dict[tuple[str, str], Statistics]:
         """The live counters of each, by (ARN of its source, function name)."""
-        return {(each.arn, each.function.function_name): each.loop.statistics for each in self.polled.values()}
+        return {(each.arn, each.loop.mapping.function_name): each.loop.statistics for each in self.polled.values()}
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Work until `drain` has ended."""
@@ -100,6 +99,10 @@ class LivePollers:
         if isinstance(mapping, StreamMapping):
             await self._streams.forget(mapping)
 
+    def trouble(self, key: str) -> str | None:
+        polled = self.polled.get(key)
+        return None if polled is None else polled.loop.trouble
+
     def last_processing_result(self, key: str) -> str:
         if (running := self.polled.get(key)) is None:
             return self._results.get(key, processing_result(0, last_failed=False))
@@ -113,6 +116,8 @@ class LivePollers:
         return await prepare_queue(mapping, function, self._here.connections)
 
     def _function(self, mapping: PolledMapping) -> Function:
-        if mapping.function_name not in self._here.functions:
+        """By its name; behind a colon may be the alias or version whose code runs."""
+        function = self._here.functions.get(mapping.function_name.partition(":")[0])
+        if function is None:
             raise ConfigurationError(f"Function does not exist: {mapping.function_name}")
-        return declared_function(self._here.functions, mapping.function_name, mapping.event_source_arn)
+        return function

@@ -28,6 +28,7 @@ from eventmap.service.asynchronous import Here
 from eventmap.service.buckets import PreparedBucket
 from eventmap.service.buckets import receivers_of as bucket_receivers
 from eventmap.service.buses import EventBuses
+from eventmap.service.control import Control
 from eventmap.service.functions import LiveFunctions
 from eventmap.service.http import HttpServer
 from eventmap.service.http_api import HttpApiListener
@@ -59,19 +60,21 @@ class Pushes:
         *,
         clockwork: Clockwork | None,
         buses: EventBuses | None,
+        control: Control | None,
         parts: Sequence[Part],
         apis: Sequence[Api],
         loops: Sequence[MappingLoop | StreamLoop],
         stop_budget_s: float,
     ) -> None:
         """`loops` are the service's own, whose troubles the server tells of; it serves `apis` beside Invoke.
-        `clockwork` and `buses` are among the `parts`; None = there are no schedules, no buses. `stop_budget_s` is for
+        `clockwork`, `buses` and `control` are among the `parts`; None = there are none. `stop_budget_s` is for
         requests that are being answered when the server stops.
         """
         self.server: HttpServer | None = server
         self.http_api: HttpApiListener | None = http_api
         self.clockwork: Clockwork | None = clockwork
         self.buses: EventBuses | None = buses
+        self.control: Control | None = control
         self.endpoints: dict[str, SnsStatistics | S3Statistics] = {}
         """The live counters of each receiver, by its path; {} without a server."""
 

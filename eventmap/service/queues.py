@@ -19,6 +19,7 @@ from eventmap.model import JsonObject
 from eventmap.rules import configuration, queue
 from eventmap.rules.filtering import SqsFilter
 from eventmap.runtime.invoker import FunctionRuntime
+from eventmap.service.addressed import addressed
 from eventmap.service.connections import Connections, patiently
 from eventmap.sources.sqs import QueueApi, QueueDescription, SqsSource, describe_queue, missing_queue
 
@@ -61,7 +62,7 @@ class PreparedQueue:
             mapping,
             source if self.pointers is None else _resolving(source, self.pointers),
             described,
-            runtime.invoke,
+            addressed(runtime, mapping.function_name),
             slots=share,
             visibility_timeout_s=asked or described.visibility_timeout_s,
             function_timeout_s=function.timeout,

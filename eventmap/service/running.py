@@ -113,8 +113,9 @@ class Running:
             await each.loop.prepare()
 
     def statistics(self) -> dict[tuple[str, str], Statistics]:
-        """The live counters of each mapping, by (ARN of its source, function name)."""
-        return {(each.arn, each.function.function_name): each.loop.statistics for each in self._mappings}
+        """The live counters of each mapping that polls now, by (ARN of its source, function name)."""
+        statistics = {(each.arn, each.function.function_name): each.loop.statistics for each in self._mappings}
+        return {**self._made_by_api(), **statistics}
 
     def queues(self) -> tuple[QueueDescription, ...]:
         """The mapped queues, as they were described at the start."""
@@ -178,6 +179,10 @@ class Running:
         """
         if self._pushes is not None:
             await self._pushes.until_idle()
+
+    def _made_by_api(self) -> dict[tuple[str, str], Statistics]:
+        control = self._pushes.control if self._pushes else None
+        return {} if control is None else control.pollers.statistics
 
     async def _is_caught_up(self, as_of: float) -> bool:
         try:

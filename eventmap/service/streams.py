@@ -26,6 +26,7 @@ from eventmap.model import JsonObject
 from eventmap.rules import configuration
 from eventmap.rules.filtering import RecordFilter, filter_for
 from eventmap.runtime.invoker import FunctionRuntime
+from eventmap.service.addressed import addressed, addressed_arn
 from eventmap.service.connections import Connections, patiently
 from eventmap.service.settings import STATE_PATH, Settings
 from eventmap.sources.dynamodb import DynamoDbSource, DynamoDbStreamsApi, TableStreamDescription, describe_dynamodb
@@ -75,8 +76,8 @@ class PreparedStream:
         loop = StreamLoop(
             self.mapping,
             self.application,
-            runtime.invoke,
-            function_arn=runtime.arn,
+            addressed(runtime, self.mapping.function_name),
+            function_arn=addressed_arn(runtime, self.mapping.function_name),
             slots=share,
             passes=self.filters.passes if self.mapping.patterns else None,
             on_failure=self.on_failure,
