@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from eventmap.errors import ConstraintViolated, InvalidParameterValue
 from eventmap.rules.mapping_api.listing import PAGE_LIMIT, page, read_list
@@ -14,11 +17,14 @@ from eventmap.rules.mapping_api.recorded import RecordedMapping, recorded_mappin
 from eventmap.rules.mapping_api.request import CreateRequest, read_create, read_update
 from eventmap.rules.mapping_api.source import Source, event_source_of
 from eventmap.stream_mapping import StreamMapping
+from tests.server.service_model import members_of
 
 QUEUE = "arn:aws:sqs:eu-west-1:123456789012:jobs"
 STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/clicks"
 TABLE = "arn:aws:dynamodb:eu-west-1:123456789012:table/orders/stream/2026-01-01T00:00:00.000"
 FUNCTION = "arn:aws:lambda:eu-west-1:123456789012:function:pay"
+WORDS = ("Filters", "Pattern", "OnFailure", "OnSuccess", "Destination", "MaximumConcurrency", "Metrics")
+MEMBERS = sorted({member.split(".")[0].split("[")[0] for member in members_of("lambda", "CreateEventSourceMapping")})
 ARNS: dict[Source, str] = {"sqs": QUEUE, "kinesis": STREAM, "dynamodb": TABLE}
 PATTERN = '{"body": ["x"]}'
 TARGET = "arn:aws:sqs:eu-west-1:123456789012:failed"
@@ -346,24 +352,22 @@ def test_what_is_recorded_is_read_as_it_was(source: Source) -> None:
             recorded_mapping(broken)
 
 
-CONFIGURATIONS: dict[str, Any] = {
-    f"u{number:03}": {"UUID": f"u{number:03}", "EventSourceArn": f"s{number % 2}", "FunctionArn": f"f{number % 5}"}
-    for number in range(250)
-}
+MAPPINGS = {f"u{number:03}": (f"s{number % 2}", f"f{number % 5}") for number in range(250)}
 
 
 def uuids(query: dict[str, list[str]], function: str = "") -> list[list[str]]:
-    """The UUIDs of each page."""
-    pages, marker = [], ""
+    """Those of each page."""
+    pages: list[list[str]] = []
+    marker: str | None = ""
     while marker is not None:
-        shown, marker = page(CONFIGURATIONS, read_list({**query, "Marker": [marker]}), function)  # type: ignore[assignment]
-        pages.append([str(each["UUID"]) for each in shown])
+        found, marker = page(MAPPINGS, read_list({**query, "Marker": [marker]}), function)
+        pages.append(found)
     return pages
 
 
 def test_api_06_pages() -> None:
     """API-06: a hundred at most, fewer if asked; each mapping once, in order."""
-    every = sorted(CONFIGURATIONS)
+    every = sorted(MAPPINGS)
 
     assert [len(each) for each in uuids({})] == [100, 100, 50]
     assert [len(each) for each in uuids({"MaxItems": ["10000"]})] == [PAGE_LIMIT, 100, 50]
@@ -375,8 +379,44 @@ def test_api_06_pages() -> None:
 
 @pytest.mark.parametrize(
     "query",
-    [{"MaxItems": ["0"]}, {"MaxItems": ["10001"]}, {"MaxItems": ["x"]}, {"Marker": ["?"]}, {"MaxItems": ["1", "2"]}],
+    [
+        {"MaxItems": ["0"]},
+        {"MaxItems": ["10001"]},
+        {"MaxItems": ["x"]},
+        {"MaxItems": ["9" * 5000]},
+        {"MaxItems": ["²"]},
+        {"Marker": ["?"]},
+        {"MaxItems": ["1", "2"]},
+    ],
 )
 def test_api_06_rubbish_in_a_listing_is_refused(query: dict[str, list[str]]) -> None:
     """API-06: with the name of the parameter."""
     assert next(iter(query)).lower() in refusal(read_list, query).lower()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5) | st.just(QUEUE),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS) | st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from([QUEUE, STREAM, TABLE, None]), st.dictionaries(st.sampled_from(MEMBERS), JSON, max_size=5))
+def test_whatever_is_sent_is_taken_or_refused(arn: str | None, members: dict[str, Any]) -> None:
+    """Never an exception of Python's; and what is taken can be shown, kept and read again."""
+    body = {"EventSourceArn": arn, "FunctionName": "pay", "StartingPosition": "LATEST", **members}
+    if body["EventSourceArn"] == QUEUE and body["StartingPosition"] == "LATEST":
+        del body["StartingPosition"]
+    try:
+        request = read_create(body)
+        made = replace(
+            recorded(), source=request.source, source_arn=request.source_arn, members=request.members, tags=request.tags
+        )
+        shown = made.shown("OK")
+        changed = made.updated(read_update(members, request.source), None, 2.0)
+    except InvalidParameterValue:
+        return
+    assert recorded_mapping(orjson.loads(orjson.dumps(made.document()))).shown("OK") == shown
+    assert orjson.dumps(changed.document())

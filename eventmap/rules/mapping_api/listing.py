@@ -10,7 +10,6 @@ from typing import Final
 
 from eventmap.errors import InvalidParameterValue
 from eventmap.function import check_range
-from eventmap.model import JsonObject
 
 PAGE_LIMIT: Final = 100
 """Mappings on a page, however many are asked for."""
@@ -29,7 +28,7 @@ class ListRequest:
 def read_list(query: Mapping[str, Sequence[str]]) -> ListRequest:
     """Raises: InvalidParameterValue."""
     limit = _one(query, "MaxItems")
-    if limit and not (limit.isascii() and limit.isdigit()):
+    if limit and not (limit.isascii() and limit.isdigit() and len(limit) < 20):
         raise InvalidParameterValue(f"MaxItems must be a whole number, not {limit!r}")
     check_range("maxItems", number := int(limit or PAGE_LIMIT), 1, 10_000)
     return ListRequest(
@@ -38,21 +37,20 @@ def read_list(query: Mapping[str, Sequence[str]]) -> ListRequest:
 
 
 def page(
-    configurations: Mapping[str, JsonObject], request: ListRequest, function_arn: str
-) -> tuple[list[JsonObject], str | None]:
-    """(those of a page, the marker of the next; None = it was the last). `configurations` by UUID, in whose order they
-    are listed; `function_arn` "" = of every function, and otherwise exactly that: an alias is another (API-14a)."""
-    found = [
-        configuration
-        for uuid, configuration in sorted(configurations.items())
-        if uuid > request.after
-        and request.source_arn in ("", configuration["EventSourceArn"])
-        and function_arn in ("", configuration["FunctionArn"])
-    ]
+    mappings: Mapping[str, tuple[str, str]], request: ListRequest, function_arn: str
+) -> tuple[list[str], str | None]:
+    """(the UUIDs on a page, the marker of the next; None = it was the last). `mappings` are the ARNs of each one's
+    source and function by its UUID, in whose order they are listed; `function_arn` "" = of every function, and
+    otherwise exactly that: an alias is another (API-14a)."""
+    found = sorted(
+        uuid
+        for uuid, (source, function) in mappings.items()
+        if uuid > request.after and request.source_arn in ("", source) and function_arn in ("", function)
+    )
     limit = min(request.limit, PAGE_LIMIT)
     if len(found) <= limit:
         return found, None
-    return found[:limit], base64.urlsafe_b64encode(str(found[limit - 1]["UUID"]).encode()).decode()
+    return found[:limit], base64.urlsafe_b64encode(found[limit - 1].encode()).decode()
 
 
 def _one(query: Mapping[str, Sequence[str]], name: str) -> str:
