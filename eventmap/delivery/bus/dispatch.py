@@ -39,10 +39,10 @@ from eventmap.rules.bus.template import InvalidOutput
 from eventmap.rules.parcel import Parcel
 
 ATTEMPT_TIMEOUT_S: Final = 30.0
-UNDER_WAY_LIMIT: Final = 128
+UNDER_WAY_LIMIT: Final = 256
 """Attempts at once."""
 
-TAKEN_AT_ONCE: Final = 16
+TAKEN_AT_ONCE: Final = 64
 """Deliveries asked for in one call; a target that has as many under way gets no more, so that one that hangs does not
 hold up the others."""
 
@@ -165,6 +165,8 @@ class Dispatch:
         if isinstance(outcome, Taken):
             await self._patiently(lambda: self._store.done(delivery, outcome))
             self._statistics.delivered += 1
+            self._statistics.matched += len(outcome.deliveries)
+            self._statistics.archived += len(outcome.archived)
             return
         later = after_failure(delivery, outcome, wall_time_s(), self._dice.random())
         if later.given_up is not None:

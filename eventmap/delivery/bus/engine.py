@@ -223,8 +223,9 @@ class BusEngine:
         before = self.definitions
         if after is before:
             return
-        with anyio.CancelScope(shield=True):  # as for events
-            await keep(changes(before, after))
+        if changed := changes(before, after):
+            with anyio.CancelScope(shield=True):  # as for events
+                await keep(changed)
         self._adopt(after)
 
     def _adopt(self, definitions: Definitions) -> None:

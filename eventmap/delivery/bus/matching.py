@@ -1,4 +1,4 @@
-"""PatternIndex: which of many patterns an event matches."""
+"""PatternIndex: which of the many patterns of a bus an event matches."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ K = TypeVar("K", bound=Hashable)
 
 
 class PatternIndex(Generic[K]):
-    """Patterns by key. They were checked before: an invalid one raises InvalidPattern."""
+    """Patterns by key."""
 
     def __init__(self) -> None:
         self._index: RuleIndex[K] = RuleIndex()
 
     def add(self, key: K, pattern: str) -> None:
-        """In place of the one of that key, if there is one."""
+        """In place of the one of that key, if there is one. Raises: InvalidPattern."""
         self._index.add(key, EventPattern(pattern))
 
     def remove(self, key: K) -> None:

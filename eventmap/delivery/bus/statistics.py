@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class BusStatistics:
-    """They only grow, but for `running`; a scheduled run and an event that another bus forwards are events too."""
+    """They only grow, but for `running`."""
 
-    events: int = 0  #: taken, each before its sender was told so
+    events: int = 0  #: taken, each before its sender was told so; not those that one bus forwards to another
     entries_refused: int = 0  #: of PutEvents, each told why
     matched: int = 0  #: deliveries that were owed: an event, once for each target of each rule that it matches
     attempts: int = 0  #: to deliver

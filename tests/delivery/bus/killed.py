@@ -20,7 +20,7 @@ from eventmap.state.buses_sqlite import SqliteBuses
 from .scene import FUNCTION, QUEUE, REGION
 
 SENDERS = 8
-PUTS_OF_A_LIFE = 200
+PUTS_OF_A_LIFE = 64
 ACCEPTED, RECEIVED = "accepted", "received"
 
 

@@ -13,14 +13,14 @@ import pytest
 from . import killed
 from .scene import FUNCTION, QUEUE
 
-KILLS = 30
+KILLS = 20
 LONGEST_LIFE_S = 0.2
 """After its first event: a machine that is busy takes its time to start a process."""
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs processes that fork")
 def test_src_41_45_kill_9_between_the_answer_and_the_delivery_loses_nothing(tmp_path: Path) -> None:
-    """Thirty processes in turn are killed at work on one file; the last one delivers what they left."""
+    """Twenty processes in turn are killed at work on one file; the last one delivers what they left."""
     dice = random.Random(11)
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload([killed.__name__])
