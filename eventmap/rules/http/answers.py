@@ -138,7 +138,7 @@ def _response(status: int, headers: Headers, body: bytes, default_type: bytes) -
 
 
 def _status(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 200 <= value <= 599:
+    if not isinstance(value, int) or not 200 <= value <= 599:
         raise MalformedAnswer("statusCode is not a whole number in 200..599")
     return value
 

@@ -181,10 +181,11 @@ def test_src_92_97_104_rubbish_is_no_answer(payload_format: Any, answer: Any) ->
 
 
 @pytest.mark.parametrize("payload_format", ["2.0", "url", "alb"])
-def test_src_97_104_base64_that_is_none(payload_format: Any) -> None:
-    """SRC-97: a body that cannot be decoded."""
+@pytest.mark.parametrize("body", ["aGk", "aGk=!", "a\nGk=", "ü"])
+def test_src_97_104_base64_that_is_none(payload_format: Any, body: str) -> None:
+    """SRC-97: a body that cannot be decoded, or only with something left out."""
     with pytest.raises(MalformedAnswer, match="not base64"):
-        response({"statusCode": 200, "body": "not base64!", "isBase64Encoded": True}, payload_format)
+        response({"statusCode": 200, "body": body, "isBase64Encoded": True}, payload_format)
 
 
 @pytest.mark.parametrize(

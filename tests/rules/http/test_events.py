@@ -299,6 +299,13 @@ def test_src_101_103_a_compressed_body_is_base64(payload_format: Any) -> None:
     assert event(request(headers=headers, body=b"{}"), payload_format=payload_format)["isBase64Encoded"] is True
 
 
+def test_the_last_of_repeated_content_types_counts() -> None:
+    """As of any header that cannot be joined."""
+    headers = [("content-type", "image/png"), ("content-type", "text/plain")]
+
+    assert event(request(headers=headers, body=b"a"))["isBase64Encoded"] is False
+
+
 @pytest.mark.parametrize(
     ("declared", "content_type", "is_base64"),
     [

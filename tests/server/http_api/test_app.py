@@ -315,7 +315,10 @@ async def test_src_102_any_origin() -> None:
     assert "vary" not in answer.headers
 
 
-@pytest.mark.parametrize(("cors", "headers"), [(None, preflight("https://a.example")), (CORS, {})])
+@pytest.mark.parametrize(
+    ("cors", "headers"),
+    [(None, preflight("https://a.example")), (CORS, {}), (CORS, {"access-control-request-method": "GET"})],
+)
 async def test_options_is_a_method_like_any_other(cors: Any, headers: dict[str, str]) -> None:
     """Without CORS, and without being a preflight."""
     async with http_api(hello, cors=cors) as client:
@@ -394,6 +397,14 @@ async def test_an_authorizer_that_fails_lets_nobody_in(caplog: pytest.LogCapture
 
 def raises_alone(event: Any) -> None:
     raise ValueError("boom")
+
+
+async def test_src_105_health_checks_reach_the_function() -> None:
+    """SRC-105: as any other request."""
+    async with http_api(hello, payload_format="alb") as client:
+        answer = await client.get("/health", headers={"user-agent": "ELB-HealthChecker/2.0"})
+
+    assert (answer.status_code, answer.text) == (200, "hello")
 
 
 async def test_a_plain_handler_runs_in_its_thread() -> None:

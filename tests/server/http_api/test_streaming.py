@@ -8,6 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
+from eventmap.clock import elapsed_s
 from eventmap.function import Function
 from eventmap.http_route import HttpRoute
 from eventmap.runtime.response import RESPONSE_LIMIT_BYTES
@@ -188,18 +189,37 @@ async def test_joined_text_without_a_head_is_the_result() -> None:
 
 async def test_what_is_joined_is_bounded() -> None:
     """A generator without an end is not read further than the largest answer."""
-    read = []
+    read, closed = [], []
 
     async def endless(event, context):
-        while True:
-            read.append(1)
-            yield b"x" * 1_000_000
+        try:
+            while True:
+                read.append(1)
+                yield b"x" * 1_000_000
+        finally:
+            await anyio.sleep(1)
+            closed.append(elapsed_s())
 
     async with http_api(endless) as client:
         answer = await client.get("/")
 
     assert answer.status_code == 500
     assert len(read) == RESPONSE_LIMIT_BYTES // 1_000_000 + 1
+    assert closed == answer.arrived_at == [1]
+
+
+async def test_src_102_a_stream_ends_at_200_megabytes() -> None:
+    """SRC-102: what is more is not sent."""
+    piece = b"x" * 10_485_760
+
+    async def endless(event, context):
+        while True:
+            yield piece
+
+    async with streaming(endless) as client:
+        answer = await client.get("/")
+
+    assert (len(answer.pieces), answer.is_complete) == (20, False)
 
 
 async def test_streams_run_beside_each_other() -> None:
