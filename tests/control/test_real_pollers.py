@@ -13,7 +13,6 @@ import pytest
 from eventmap import Function
 from eventmap.clock import elapsed_s
 from eventmap.control.ports import NamedFunctions
-from eventmap.service.pollers import LivePollers
 from eventmap.testing import MemoryKinesis, MemorySqs
 from tests.delivery.scene import Handler
 from tests.service.live import ACCOUNT, REGION, Live, live
@@ -24,20 +23,6 @@ pytestmark = pytest.mark.virtual_time
 
 QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders"
 STREAM = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/orders"
-
-
-class Pollers:
-    """Those of a service, whose troubles are read from their loops."""
-
-    def __init__(self, live_pollers: LivePollers) -> None:
-        self._pollers = live_pollers
-
-    def trouble(self, key: str) -> str | None:
-        polled = self._pollers.polled.get(key)
-        return None if polled is None else polled.loop.trouble
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._pollers, name)
 
 
 class Names:
@@ -61,7 +46,7 @@ async def mapped(*functions: Function, **apis: Any) -> AsyncIterator[tuple[World
     """The service's functions and pollers, and the API over them."""
     async with live(*functions, **apis) as there:
         names: NamedFunctions = Names(there)
-        pollers: Any = Pollers(there.pollers)
+        pollers: Any = there.pollers  # which remember nothing
         async with world(pollers=pollers, functions=names) as made:  # type: ignore[arg-type]
             yield made, there
 
