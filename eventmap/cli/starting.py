@@ -28,6 +28,8 @@ def tell_start(options: RunOptions, output: Output, place: Place, plan: Plan, ru
         output.tell(line)
     if running.url is not None:
         output.tell(f"serving at {running.url}. Ctrl-C drains")
+        if place.is_local:
+            output.tell(f"the embedded emulator is at {place.aws.endpoint_url}")
         for line in _addresses(running, options.public_url, plan):
             output.tell(line)
     if options.until_empty:

@@ -7,8 +7,17 @@ settings ──▶ connections ──▶ queues, streams ─▶ ┐
 from __future__ import annotations
 
 from eventmap.service.running import Running
-from eventmap.service.settings import HttpSettings, Settings, Silent
+from eventmap.service.settings import HttpApiSettings, HttpSettings, Settings, Silent
 from eventmap.service.start import running
 from eventmap.service.streams import open_application, recorded_functions
 
-__all__ = ["HttpSettings", "Running", "Settings", "Silent", "open_application", "recorded_functions", "running"]
+__all__ = [
+    "HttpApiSettings",
+    "HttpSettings",
+    "Running",
+    "Settings",
+    "Silent",
+    "open_application",
+    "recorded_functions",
+    "running",
+]

@@ -88,9 +88,6 @@ async def open_pushes(
     assert isinstance(here.settings.log, TailedLog)
     queues = AsynchronousQueues(here, stack)
     await queues.prepare()
-    for function in here.functions.values():
-        await queues.open(function)
-    functions = LiveFunctions(here, queues, here.settings.log, stop_budget_s)
     parts: list[Part] = []
     apis: list[Api] = []
     clockwork: Clockwork | None = None
@@ -102,6 +99,9 @@ async def open_pushes(
         buses = await open_buses(here, declared.rules, queues, clockwork, stack)
         parts.append(buses)
         apis.append(EventsApi(buses.engine))
+    for function in here.functions.values():  # whose ends may be told to a bus of ours
+        await queues.open(function)
+    functions = LiveFunctions(here, queues, here.settings.log, stop_budget_s)
     control: Control | None = None
     if server is not None:
         control = await open_control(here, functions, server, streams, stack, polling=polling)
