@@ -53,6 +53,7 @@ def test_src_01_to_16_each_kind_is_told_by_its_members(name: str) -> None:
         ({"requestContext": {}, "httpMethod": "GET"}, None),
         ({"requestContext": {"routeKey": "$connect", "connectionId": "1"}}, "websocket"),
         ({"requestContext": {"routeKey": "$connect"}}, None),
+        ({"requestContext": {"connectionId": "1"}}, None),
         ({"triggerSource": "PreSignUp_SignUp", "userPoolId": "p"}, "cognito"),
         ({"triggerSource": "PreSignUp_SignUp"}, None),
         ({"awslogs": {"data": ""}}, "logs"),

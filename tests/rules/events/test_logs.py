@@ -57,7 +57,7 @@ def test_src_130_132_packing_and_unpacking_are_inverse(content: Any) -> None:
     document = {"logEvents": [content]}
 
     assert decode_logs(logs_event(document)) == document
-    assert pack_logs(document) == pack_logs({"logEvents": [content]})
+    assert pack_logs(document)[4:8] == bytes(4)  # gzip's place for the time it was packed
 
 
 def test_src_133_a_bomb_is_not_unpacked() -> None:

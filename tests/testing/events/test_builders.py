@@ -372,6 +372,8 @@ def test_src_140_records_of_a_partition(build: Callable[..., Any]) -> None:
     assert record["headers"] == [{"h": [-61, -68]}]
     assert record["timestampType"] == "CREATE_TIME" and record["timestamp"] == 1767225600000
     assert "key" not in build("a")["records"]["orders-0"][0]
+    [record] = build("a", headers={"h": b"\x00\x7f\x80\xff"})["records"]["orders-0"]
+    assert record["headers"] == [{"h": [0, 127, -128, -1]}]
 
 
 def test_src_140_only_msk_has_an_arn() -> None:
@@ -407,6 +409,9 @@ def test_src_144_messages_of_rabbit_mq() -> None:
     afternoon = events.Origin(at=datetime(2026, 12, 31, 23, 5, 6, tzinfo=UTC))
     later: Any = events.rabbit_mq("a", origin=afternoon)["rmqMessagesByQueue"]
     assert later["orders::/"][0]["basicProperties"]["timestamp"] == "Dec 31, 2026, 11:05:06 PM"
+    east = events.Origin(at=datetime(2026, 6, 1, 1, tzinfo=timezone(timedelta(hours=2))))
+    elsewhere: Any = events.rabbit_mq("a", origin=east)["rmqMessagesByQueue"]
+    assert elsewhere["orders::/"][0]["basicProperties"]["timestamp"] == "May 31, 2026, 11:00:00 PM"
 
 
 def test_src_146_changes_of_documents() -> None:
@@ -447,9 +452,12 @@ def test_src_95_96_100_requests_of_an_http_api_and_of_a_url() -> None:
     assert event.request_context.authorizer.jwt_claim == {"sub": "ada"}
     assert (event.headers["content-type"], event.request_context.http.method) == ("application/json", "POST")
     assert event.request_context.time_epoch == 1767225600000
+    assert made["rawQueryString"] == "x=1&x=2&x=3&y=%C3%BC"
     url = data_classes.LambdaFunctionUrlEvent(events.function_url("GET", "/a b"))
     assert (url.raw_path, url.route_key) == ("/a%20b", "$default")
-    assert "pathParameters" not in events.function_url("GET", "/x")
+    plain = events.function_url("PUT", "/x", query={"a": "b"}, headers={"Content-Type": "a/b"}, body={"n": 1})
+    assert "pathParameters" not in plain
+    assert (plain["rawQueryString"], plain["headers"]["content-type"]) == ("a=b", "a/b")  # type: ignore[index, call-overload]
 
 
 def test_src_90_91_94_requests_of_a_rest_api() -> None:
