@@ -109,7 +109,6 @@ async def open_pushes(
         apis.append(control.api)
     if http_api is not None:
         parts.append(_served(here, declared, http_api, functions, stop_budget_s))
-    await queues.tell_orphans()
     return Pushes(
         here,
         functions,

@@ -55,6 +55,10 @@ class LiveFunctions:
         """Whether any function's event has not ended. Raises: StateError, SourceError."""
         return any([await each.owed() for each in list(self.queues.values())])
 
+    async def tell_orphans(self) -> None:
+        """Tell of events that wait for functions which are not here. Raises: StateError, SourceError."""
+        await self._queues.tell_orphans()
+
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Attempt accepted events until `drain` has ended."""
         async with anyio.create_task_group() as tasks:

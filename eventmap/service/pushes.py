@@ -117,6 +117,7 @@ class Pushes:
                 await tasks.start(self._functions.run)
                 for part in self._parts:
                     await tasks.start(part.run)
+                await self._functions.tell_orphans()
                 if self.server is not None:
                     await tasks.start(self._serve, self.server)
                 task_status.started()
