@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -150,6 +151,19 @@ def test_src_80_start_and_end_are_instants(given: Any, epoch_s: int) -> None:
     """SRC-80: text or datetimes, in UTC where they have no offset."""
     assert schedule(start_date=given).timetable.start == epoch_s
     assert schedule(end_date=given).timetable.end == epoch_s
+
+
+def test_src_80_without_an_offset_an_instant_is_in_utc_whatever_the_machines_zone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """SRC-80: as AWS says of both dates."""
+    try:
+        with monkeypatch.context() as there:
+            there.setenv("TZ", "America/New_York")
+            time.tzset()
+            assert schedule(start_date="2026-01-01T12:00:00").timetable.start == NOON
+    finally:
+        time.tzset()
 
 
 @pytest.mark.parametrize(
