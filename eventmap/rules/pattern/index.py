@@ -162,7 +162,7 @@ def _gather(node: _Node, members: JsonObject, found: set[int], depth: int) -> No
 
 def _gather_at(node: _Node, value: object, found: set[int], depth: int) -> None:
     if isinstance(value, dict):
-        if node.below and depth <= _DEEPEST:
+        if node.below:
             _gather(node, value, found, depth + 1)
     elif isinstance(value, list | tuple):
         if depth <= _DEEPEST:
