@@ -34,6 +34,7 @@ NAMES = (
     "sns_signature",
     "patterns",
     "schedules",
+    "mapping_api",
 )
 
 
