@@ -12,6 +12,8 @@ from typing import Any, Final
 from eventmap.errors import BusRefusal, InvalidParameterValue
 from eventmap.function import check_range
 from eventmap.rules.bus.region import DEFAULT_BUS
+from eventmap.rules.bus.requests import TARGET
+from eventmap.rules.bus.shapes import check
 from eventmap.rules.bus.target import DEFAULT_EVENT_AGE_S, DEFAULT_RETRY_ATTEMPTS, BusTarget, read_target
 from eventmap.rules.pattern import EventPattern
 
@@ -84,7 +86,7 @@ class EventRule:
     def pattern_text(self) -> str:
         """The pattern as JSON text."""
         pattern = self.event_pattern
-        return pattern if isinstance(pattern, str) else json.dumps(pattern)
+        return pattern if isinstance(pattern, str) else _json_text("eventPattern", pattern)
 
     def target(self, function_arn: str) -> BusTarget:
         """The rule's one target. Raises: InvalidParameterValue."""
@@ -93,7 +95,7 @@ class EventRule:
             "Arn": function_arn,
             "Input": self._input_text(),
             "InputPath": self.input_path,
-            "InputTransformer": self.input_transformer,
+            "InputTransformer": _plain(self.input_transformer),
             "DeadLetterConfig": {"Arn": self.dead_letter_arn},
             "RetryPolicy": {
                 "MaximumRetryAttempts": self.maximum_retry_attempts,
@@ -101,12 +103,13 @@ class EventRule:
             },
         }
         try:
+            check(TARGET, given)
             return read_target(given)
         except BusRefusal as error:
             raise InvalidParameterValue(f"rule {self.rule_name!r}: {error}") from None
 
     def _input_text(self) -> str | None:
-        return self.input if self.input is None or isinstance(self.input, str) else json.dumps(self.input)
+        return self.input if self.input is None or isinstance(self.input, str) else _json_text("input", self.input)
 
 
 def event_rule_of(settings: Mapping[str, Any]) -> EventRule:
@@ -119,6 +122,17 @@ def event_rule_of(settings: Mapping[str, Any]) -> EventRule:
         if name not in known:
             raise InvalidParameterValue(f"{name} is not a setting of a rule; known are {', '.join(sorted(known))}")
     return EventRule(**settings)
+
+
+def _json_text(field: str, value: object) -> str:
+    try:
+        return json.dumps(_plain(value))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidParameterValue(f"{field} must be what JSON can say: {error}") from None
+
+
+def _plain(value: object) -> object:
+    return dict(value) if isinstance(value, Mapping) else value
 
 
 def _check_name(field: str, value: object, pattern: re.Pattern[str], limit: int) -> None:

@@ -26,7 +26,7 @@ _BUS_DEAD_LETTERS: Final = Refused(
 )
 _FOREIGN: Final = Refused("a target here is a function, a queue, a topic or an event bus")
 
-_TARGET: Final = Members(
+TARGET: Final = Members(
     {
         "Id": _NAME,
         "Arn": _ARN,
@@ -112,9 +112,7 @@ REQUESTS: Final[Mapping[str, Members]] = {
     "EnableRule": _A_RULE,
     "DisableRule": _A_RULE,
     "ListRules": Members({"NamePrefix": _NAME, "EventBusName": _BUS, **_PAGE}),
-    "PutTargets": Members(
-        {"Rule": _NAME, "EventBusName": _BUS, "Targets": Items(_TARGET, 1, 100)}, ("Rule", "Targets")
-    ),
+    "PutTargets": Members({"Rule": _NAME, "EventBusName": _BUS, "Targets": Items(TARGET, 1, 100)}, ("Rule", "Targets")),
     "RemoveTargets": Members(
         {"Rule": _NAME, "EventBusName": _BUS, "Ids": Items(_NAME, 1, 100), "Force": _FORCE}, ("Rule", "Ids")
     ),
