@@ -246,9 +246,9 @@ async def test_api_53_tags() -> None:
     """API-53: given on creation, added, replaced, removed; kept across a restart; an unknown mapping has none."""
     store = MemoryControl()
     async with served(store) as there:
-        created = await there.call(
-            "create_event_source_mapping", EventSourceArn=QUEUE, FunctionName="pay", Tags={"team": "a", "x": ""}
-        )
+        # Not by boto3, whose oldest version of ours does not know of them here.
+        body = {"EventSourceArn": QUEUE, "FunctionName": "pay", "Tags": {"team": "a", "x": ""}}
+        created = await there.mappings.create({**body})
         arn = created["EventSourceMappingArn"]
         assert "Tags" not in created
         await there.call("tag_resource", Resource=arn, Tags={"team": "b", "cost centre": "ü/1"})
@@ -340,9 +340,9 @@ async def test_terraform_s_requests_create_change_and_destroy_a_mapping() -> Non
             FunctionResponseTypes=["ReportBatchItemFailures"],
             ScalingConfig={"MaximumConcurrency": 10},
             FilterCriteria={"Filters": [{"Pattern": '{"body":{"a":[1]}}'}]},
-            Tags={"team": "a"},
         )
         uuid = created["UUID"]
+        await there.call("tag_resource", Resource=created["EventSourceMappingArn"], Tags={"team": "a"})
         await terraform.wait(uuid, {"Creating", "Disabling", "Enabling"}, {"Disabled", "Enabled"})
         read = await terraform.read(uuid)
         assert (read["State"], read["Tags"], read["FunctionArn"]) == ("Enabled", {"team": "a"}, PAY)
