@@ -31,13 +31,36 @@ REQUIRED: Final = {
     ),
     "KCL": (1, 2, 3, *range(10, 15), *range(20, 24)),
     "FIL": (*range(1, 11), *range(15, 35), *range(40, 49), *range(50, 71), *range(80, 85)),
-    "INV": (*range(30, 38), *range(70, 88), *range(100, 112)),
+    "INV": (
+        *range(1, 7),
+        *range(10, 28),
+        *range(30, 38),
+        *range(40, 52),
+        *range(55, 68),
+        *range(70, 88),
+        *range(90, 99),
+        *range(100, 112),
+    ),
+    "SRC": (
+        *range(1, 18),
+        *range(20, 33),
+        *range(40, 48),
+        *range(50, 79),
+        *range(80, 85),
+        *range(90, 106),
+        *range(110, 128),
+        *range(130, 134),
+        *range(140, 148),
+        150,
+        151,
+    ),
+    "API": (*range(1, 15), *range(20, 54), *range(55, 64)),
 }
 """The rules the page must list."""
 
-_ROW: Final = re.compile(r"\| ((?:SQS|STR|KCL|FIL|INV|SNS|SRC)-\d+[a-z]?) \| (.*?) \| (.*?) ?\|")
+_ROW: Final = re.compile(r"\| ((?:SQS|STR|KCL|FIL|INV|SNS|SRC|API)-\d+[a-z]?) \| (.*?) \| (.*?) ?\|")
 _NUMBER: Final = re.compile(r"\d+[a-z]?")
-_FAMILIES: Final = frozenset({"sqs", "str", "kcl", "fil", "inv", "sns", "src"})
+_FAMILIES: Final = frozenset({"sqs", "str", "kcl", "fil", "inv", "sns", "src", "api"})
 
 
 def rules_of(test: str, *, inside_ranges: bool = True) -> list[str]:

@@ -74,7 +74,7 @@ async def test_api_01_to_05_the_life_of_a_mapping() -> None:
         assert (await there.call("list_event_source_mappings"))["EventSourceMappings"] == []
 
 
-async def test_sqs_17_str_15_api_63_boto3_reads_each_member() -> None:
+async def test_sqs_17_str_15_api_10_20_23_50_to_52_63_boto3_reads_each_member() -> None:
     """SQS-17, STR-15, API-63: of a queue exactly these, of a stream these."""
     async with served() as there:
         queue = await there.call("create_event_source_mapping", EventSourceArn=QUEUE, FunctionName="pay")

@@ -71,7 +71,7 @@ async def test_api_57_a_mapping_that_is_not_enabled_never_polls(arn: str, answer
         assert [call for call in there.pollers.calls if call[0] == "start"] == []
 
 
-async def test_api_58_disabling_and_enabling() -> None:
+async def test_api_55_58_disabling_and_enabling() -> None:
     """API-58: the answer shows the way, the poller is stopped before Disabled is told, and started before Enabled."""
     async with world() as there:
         uuid = await there.enabled()

@@ -92,7 +92,7 @@ def test_src_51_what_is_no_rate_is_refused_in_aws_words(text: str) -> None:
         "cron(0  10\t* * ? *)",
     ],
 )
-def test_src_67_valid_expressions(text: str) -> None:
+def test_src_53_to_67_valid_expressions(text: str) -> None:
     """SRC-53..67: as AWS was seen to take them; in between there may be any white space."""
     assert isinstance(parse_expression(text), Cron)
 
