@@ -42,7 +42,8 @@ class _Place:
     """Where one schedule is; held by the clockwork as long as it has that schedule."""
 
     timed: Timed
-    position: int | None = None  #: epoch seconds; None = not loaded yet
+    position: int | None = None  #: epoch seconds, as it was recorded; None = not loaded yet
+    begun: int = 0  #: the time of the last run begun here, recorded or not; epoch seconds, 0 = none was
     moment: float | None = None  #: when its next turn is, epoch seconds; None = never, or it has its turn now
     failures: int = 0  #: in a row
     error: str = ""  #: of the last one
@@ -100,7 +101,10 @@ class Clockwork:
             return [f"schedules: how far they are done is not known: {self._load_error}"]
         failing = [place for place in self._places.values() if place.failures]
         more = f", and {len(failing) - 1} more" if len(failing) > 1 else ""
-        return [f"schedule {place.timed.name}{more}: a run cannot be begun: {place.error}" for place in failing[:1]]
+        return [
+            f"schedule {place.timed.name}{more}: a run cannot be begun or recorded: {place.error}"
+            for place in failing[:1]
+        ]
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Begin what is due until `drain` has ended, or cancelled."""
@@ -250,16 +254,16 @@ class Clockwork:
         self._wait(place)
 
     async def _begin(self, place: _Place, position: int) -> None:
-        """Each run is recorded as soon as it is begun; a crash in between begins it again."""
+        """Each run is recorded as soon as it is begun; a crash in between begins it again, an error does not."""
         timed = place.timed
-        now = int(wall_time_s())
-        found = due(timed.timetable, position, now, timed.misfire, timed.key)
+        done = max(position, place.begun)
+        found = due(timed.timetable, done, int(wall_time_s()), timed.misfire, timed.key)
         if found.missed_until is not None:
             self.statistics.misfires += 1
             self._log.warning(
                 telemetry.SCHEDULE_MISFIRED,
                 schedule=timed.name,
-                done_until=timestamp(position),
+                done_until=timestamp(done),
                 missed_until=timestamp(found.missed_until),
                 policy=timed.misfire,
                 made_up_for=sum(time <= found.missed_until for time in found.times),
@@ -267,6 +271,7 @@ class Clockwork:
         for time in found.times:
             run = run_at(timed.key, time)
             is_new = await timed.fire(run)
+            place.begun = time
             self.statistics.runs += 1
             self.statistics.repeated += not is_new
             self.statistics.late_s = wall_time_s() - timed.timetable.moment(time, timed.key)

@@ -17,8 +17,10 @@ from eventmap.errors import ConfigurationError, StateError, TransientSourceError
 from eventmap.rules.schedule.position import Claim
 from eventmap.schedule import Schedule
 from eventmap.state.events_memory import MemoryEvents
+from eventmap.state.positions_fleet import FleetPositions
 from eventmap.state.positions_memory import MemoryPositions
 from eventmap.state.positions_sqlite import SqlitePositions
+from eventmap.testing.memory_leases import MemoryLeaseTable
 from tests.delivery.asynchronous.scene import Scene as QueueScene
 from tests.delivery.schedule.scene import START, Scene
 
@@ -177,7 +179,7 @@ async def test_a_run_that_cannot_be_begun_is_tried_until_it_can() -> None:
     timed = [scene.timed("cron(0 1 * * ? *)", "ill"), healthy.timed("rate(1 minute)", "well")]
     async with scene.at_work(timed, MemoryPositions()) as clockwork:
         await anyio.sleep(HOUR + 40)
-        assert clockwork.troubles() == ["schedule ill: a run cannot be begun: the queue is full"]
+        assert clockwork.troubles() == ["schedule ill: a run cannot be begun or recorded: the queue is full"]
         assert 4 <= clockwork.statistics.errors <= 12
         scene.refuses = False
         await anyio.sleep(30)
@@ -201,19 +203,22 @@ async def test_positions_that_cannot_be_loaded_are_waited_for() -> None:
     assert len(scene.times) == 1
 
 
-async def test_a_record_that_fails_repeats_the_run() -> None:
-    """Twice beats never; the queue knows the second one."""
+async def test_a_record_that_fails_is_tried_again_and_the_run_is_not() -> None:
+    """However long it takes; later runs are begun meanwhile, if late, and none of them counts as missed."""
     scene, positions = Scene(), FaultyPositions()
-    async with scene.at_work([scene.timed("cron(0 1 * * ? *)")], positions) as clockwork:
-        await anyio.sleep(HOUR - 1)
+    timed = scene.timed("cron(0 * * * ? *)", misfire="all")
+    async with scene.at_work([timed], positions) as clockwork:
         positions.is_full = True
-        await anyio.sleep(1.2)
+        await anyio.sleep(3 * HOUR + MINUTE)
+        assert clockwork.troubles() == ["schedule job: a run cannot be begun or recorded: locked"]
+        assert positions.known[timed.key] == START
         positions.is_full = False
-        await anyio.sleep(60)
+        await anyio.sleep(MINUTE)
+        assert positions.known[timed.key] == START + 3 * HOUR
 
-    assert scene.times == [HOUR, HOUR]
-    assert len(set(scene.request_ids)) == 1
-    assert clockwork.statistics.repeated == 1
+    assert scene.times == [HOUR, 2 * HOUR, 3 * HOUR]
+    assert all(began - time <= 30 for time, began in scene.fired)
+    assert clockwork.statistics.misfires == 0
 
 
 async def test_src_81_a_flexible_run_begins_within_its_window() -> None:
@@ -259,9 +264,12 @@ async def test_schedules_come_and_go_while_it_runs() -> None:
     assert len(positions.known) == 2
 
 
-async def test_one_that_is_removed_during_its_turn_stays_away() -> None:
+@pytest.mark.parametrize("kind", ["one process", "a fleet"])
+async def test_one_that_is_removed_during_its_turn_stays_away(kind: str) -> None:
     """Its run ends; nothing is recorded of it, and no other follows."""
-    scene, positions = Scene(), MemoryPositions()
+    scene, memory, table = Scene(), MemoryPositions(), MemoryLeaseTable()
+    fleet = FleetPositions(table.store_for("one"), "one", dice=random.Random(1))
+    positions = memory if kind == "one process" else fleet
     scene.takes_s = 10
     async with scene.at_work([scene.timed("rate(1 minute)")], positions) as clockwork:
         await anyio.sleep(65)
@@ -269,7 +277,20 @@ async def test_one_that_is_removed_during_its_turn_stays_away() -> None:
         await anyio.sleep(10 * MINUTE)
 
     assert scene.times == [60]
-    assert positions.known == {}
+    assert memory.known == table.leases == {}
+
+
+async def test_one_that_is_removed_while_it_waits_is_not_claimed() -> None:
+    """In a fleet that would make its lease anew, and begin a run of it."""
+    scene, table = Scene(), MemoryLeaseTable()
+    positions = FleetPositions(table.store_for("one"), "one", dice=random.Random(1))
+    async with scene.at_work([scene.timed("rate(1 minute)")], positions) as clockwork:
+        await anyio.sleep(30)
+        await clockwork.remove("job")
+        await anyio.sleep(10 * MINUTE)
+
+    assert scene.times == []
+    assert table.leases == {}
 
 
 async def test_names_are_ones_own() -> None:
