@@ -246,7 +246,8 @@ async def test_inv_45_put_replaces_and_update_merges(tmp_path: Path) -> None:
         ):
             refused = await there.refused("put_function_event_invoke_config", FunctionName="pay", **parameters)
             assert says in refused[2], parameters
-        assert (await there.refused("put_function_event_invoke_config", FunctionName="pay:x", MaximumRetryAttempts=1))[0] == 404  # fmt: skip
+        unknown = {"FunctionName": "pay:x", "MaximumRetryAttempts": 1}
+        assert (await there.refused("put_function_event_invoke_config", **unknown))[0] == 404
 
 
 async def test_inv_91_92_25_reserved_concurrency(tmp_path: Path) -> None:
