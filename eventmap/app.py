@@ -6,7 +6,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Container, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar, Unpack
 
 from eventmap.errors import ConfigurationError, InvalidParameterValue
 from eventmap.event_rule import EventRule, event_rule_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from eventmap.runtime.report import InvocationLog
-    from eventmap.service import Running
+    from eventmap.service import Running, Settings
     from eventmap.service.settings import HttpApiSettings, HttpSettings
     from eventmap.sources.dynamodb import DynamoDbStreamsApi
     from eventmap.sources.kinesis import KinesisApi
@@ -40,6 +40,45 @@ _NOT_OF_PUSHES = _FUNCTION_SETTINGS - {"function_name"}
 # The mapping of a stream has retries and a destination of its own.
 _NOT_OF_RULES = _FUNCTION_SETTINGS - {field.name for field in fields(EventRule)}
 _NOT_OF_POLLED = _FUNCTION_SETTINGS - {field.name for field in fields(StreamMapping)}
+
+
+class RunSettings(TypedDict, total=False):
+    """How an app is run; what is left out has the default said here. None is the same as left out."""
+
+    endpoint_url: str | None
+    """Of another server that speaks for AWS; this and the next two default to AWS' environment and config files."""
+    region: str | None
+    profile: str | None
+    queue_api: QueueApi | None
+    """Replaces SQS altogether, as the next two do Kinesis and DynamoDB: the ones of `eventmap.testing`, say."""
+    kinesis_api: KinesisApi | None
+    dynamodb_api: DynamoDbStreamsApi | None
+    leases: str
+    """Where checkpoints of streams are: "sqlite" (the default), "dynamodb:TABLE", "memory" for none that last."""
+    state: Path | None
+    """The SQLite file of leases; .eventmap/state.sqlite."""
+    failover_s: float
+    """For how long a silent worker keeps its shards, at least 1; 10."""
+    http: HttpSettings | None
+    """The server of Lambda's and EventBridge's API, and of the endpoints of topics; none."""
+    http_api: HttpApiSettings | None
+    """Where HTTP routes are served; on a free port."""
+    events: Path | str | None
+    """Where accepted events are until they end: a SQLite file, .eventmap/events.sqlite; "sqs:QUEUE"; "memory", and then
+    nothing of the next three is kept either."""
+    schedules: Path | str | None
+    """Where it is noted which has run when: a SQLite file, .eventmap/schedules.sqlite; "dynamodb:TABLE" for a fleet,
+    where each run happens once; "memory"."""
+    buses: Path | None
+    """The SQLite file of event buses; .eventmap/buses.sqlite."""
+    control: Path | None
+    """The SQLite file of mappings and functions made by API; .eventmap/control.sqlite."""
+    keep_subscriptions: bool
+    """Leave subscriptions and their queues in place at the end; False."""
+    log: InvocationLog | None
+    """Is given START, END and REPORT lines; none are made."""
+    drain_budget_s: float | None
+    """How long running invocations may take to end; the longest function timeout and 5 s."""
 
 
 class App:
@@ -177,68 +216,14 @@ class App:
         return tuple(mappings)
 
     @asynccontextmanager
-    async def running(
-        self,
-        *,
-        endpoint_url: str | None = None,
-        region: str | None = None,
-        profile: str | None = None,
-        queue_api: QueueApi | None = None,
-        kinesis_api: KinesisApi | None = None,
-        dynamodb_api: DynamoDbStreamsApi | None = None,
-        leases: str = "sqlite",
-        state: Path | None = None,
-        failover_s: float = 10.0,
-        http: HttpSettings | None = None,
-        http_api: HttpApiSettings | None = None,
-        events: Path | str | None = None,
-        schedules: Path | str | None = None,
-        buses: Path | None = None,
-        control: Path | None = None,
-        keep_subscriptions: bool = False,
-        log: InvocationLog | None = None,
-        drain_budget_s: float | None = None,
-    ) -> AsyncIterator[Running]:
+    async def running(self, **settings: Unpack[RunSettings]) -> AsyncIterator[Running]:
         """Poll, serve and invoke for the length of the block, then drain. Takes over no signal handler and no logging.
 
-        The AWS settings default to those of AWS' environment variables and config files. `queue_api`, `kinesis_api` and
-        `dynamodb_api` replace AWS altogether. `leases`: where checkpoints of streams are: "sqlite", "dynamodb:TABLE",
-        or "memory" for none that last; `state`: the SQLite file, None = .eventmap/state.sqlite; `failover_s`: for how
-        long a silent worker keeps its shards, at least 1. `events`: where accepted events are until they end: a SQLite
-        file, None = .eventmap/events.sqlite; "sqs:QUEUE"; "memory", and then nothing of what follows is kept either.
-        `schedules`: where it is noted which has run when: a SQLite file, None = .eventmap/schedules.sqlite;
-        "dynamodb:TABLE" for a fleet, where each run happens once; "memory". `buses`, `control`: the SQLite files of
-        event buses, and of mappings and functions made by API. `http_api`: where HTTP routes are served.
-        `keep_subscriptions`: also when it ends. `log` is
-        given START, END and REPORT lines; None = none are made. `drain_budget_s`: how long running invocations may take
-        to end; None = the longest function timeout and 5 s.
         Raises: ConfigurationError, SourceError and StateError before anything is received.
         """
         from eventmap import service
-        from eventmap.aws.session import AwsSettings
-        from eventmap.rules.leases import LeaseSettings
 
-        settings = service.Settings(
-            aws=AwsSettings(endpoint_url=endpoint_url, region=region, profile=profile),
-            queue_api=queue_api,
-            kinesis_api=kinesis_api,
-            dynamodb_api=dynamodb_api,
-            leases=leases,
-            state=state,
-            lease_settings=LeaseSettings(failover_s),
-            http=http,
-            events=events if isinstance(events, str) else "sqlite",
-            events_file=None if isinstance(events, str) else events,
-            schedules=schedules if isinstance(schedules, str) else "sqlite",
-            schedules_file=None if isinstance(schedules, str) else schedules,
-            buses_file=buses,
-            control_file=control,
-            http_api=http_api,
-            keep_subscriptions=keep_subscriptions,
-            log=log or service.Silent(),
-            drain_budget_s=drain_budget_s,
-        )
-        async with service.running(self.functions(), self.mappings(), settings) as running:
+        async with service.running(self.functions(), self.mappings(), _service_settings(settings)) as running:
             yield running
 
     def _check(self, handler: Handler) -> None:
@@ -253,6 +238,36 @@ class App:
         if isinstance(handler, str):
             return handler
         return str(self._handlers[handler].get("function_name") or default_name(handler))
+
+
+def _service_settings(given: RunSettings) -> Settings:
+    from eventmap import service
+    from eventmap.aws.session import AwsSettings
+    from eventmap.rules.leases import FAILOVER_S, LeaseSettings
+
+    return service.Settings(
+        aws=AwsSettings(given.get("endpoint_url"), given.get("region"), given.get("profile")),
+        queue_api=given.get("queue_api"),
+        kinesis_api=given.get("kinesis_api"),
+        dynamodb_api=given.get("dynamodb_api"),
+        leases=given.get("leases", "sqlite"),
+        state=given.get("state"),
+        lease_settings=LeaseSettings(given.get("failover_s", FAILOVER_S)),
+        http=given.get("http"),
+        http_api=given.get("http_api"),
+        **_kept("events", given.get("events")),
+        **_kept("schedules", given.get("schedules")),
+        buses_file=given.get("buses"),
+        control_file=given.get("control"),
+        keep_subscriptions=given.get("keep_subscriptions", False),
+        log=given.get("log") or service.Silent(),
+        drain_budget_s=given.get("drain_budget_s"),
+    )
+
+
+def _kept(name: str, where: Path | str | None) -> dict[str, Any]:
+    """Of the settings: text says in what kind of place something is, a path in which file."""
+    return {name: where} if isinstance(where, str) else {f"{name}_file": where}
 
 
 def source_of(mapping: AnyMapping) -> str:

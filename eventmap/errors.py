@@ -79,7 +79,7 @@ class InvalidPattern(InvalidParameterValue):
 
 
 class InvalidSchedule(InvalidParameterValue):
-    """Raised for a schedule expression AWS would refuse (SRC-51, SRC-68), or that can never be due; `reason` says why."""
+    """Raised for a schedule expression AWS would refuse (SRC-51, SRC-68), or that is never due; `reason` says why."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"Parameter ScheduleExpression is not valid. {reason}")
@@ -289,7 +289,7 @@ class UserLambdaValidationException(CognitoTriggerError):
 
 
 class InvalidLambdaResponseException(CognitoTriggerError):
-    """Raised when Cognito cannot use an answer: AWS' words, and behind them what it is about, which AWS does not say."""
+    """Raised when Cognito cannot use an answer: AWS' words, and behind them why, which AWS does not say."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"Unrecognizable lambda output: {reason}")

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING
 
-from eventmap.delivery.schedule.clockwork import Clockwork
 from eventmap.function import Function
 from eventmap.http_route import HttpRoute
 from eventmap.runtime.tail import TailedLog
-from eventmap.server.events_api import EventsApi
 from eventmap.service.asynchronous import AsynchronousQueues, Here
 from eventmap.service.buckets import PreparedBucket, prepare_bucket
-from eventmap.service.buses import EventBuses, open_buses
+from eventmap.service.buses import open_buses
 from eventmap.service.connections import Connections
-from eventmap.service.control import Control, open_control
+from eventmap.service.control import open_control
 from eventmap.service.declared import Declared, declared_function
 from eventmap.service.functions import LiveFunctions
 from eventmap.service.http import HttpServer
@@ -28,9 +25,6 @@ from eventmap.service.settings import HttpApiSettings, Settings
 from eventmap.service.streams import RunningStream, StreamPreparation
 from eventmap.service.topics import PreparedTopic, prepare_topic
 from eventmap.subscription import S3Notification, SnsSubscription
-
-if TYPE_CHECKING:
-    from eventmap.server.ports import Api
 
 PreparedPush = PreparedTopic | PreparedBucket
 
@@ -89,24 +83,19 @@ async def open_pushes(
     queues = AsynchronousQueues(here, stack)
     await queues.prepare()
     parts: list[Part] = []
-    apis: list[Api] = []
-    clockwork: Clockwork | None = None
-    buses: EventBuses | None = None
+    clockwork = buses = control = None
     if declared.schedules or declared.rules or server is not None:
         clockwork = await open_clockwork(here, declared.schedules, queues, stack)
         parts.append(clockwork)
-    if clockwork is not None and (declared.rules or server is not None):
-        buses = await open_buses(here, declared.rules, queues, clockwork, stack)
-        parts.append(buses)
-        apis.append(EventsApi(buses.engine))
+        if declared.rules or server is not None:
+            buses = await open_buses(here, declared.rules, queues, clockwork, stack)
+            parts.append(buses)
     for function in here.functions.values():  # whose ends may be told to a bus of ours
         await queues.open(function)
     functions = LiveFunctions(here, queues, here.settings.log, stop_budget_s)
-    control: Control | None = None
     if server is not None:
         control = await open_control(here, functions, server, streams, stack, polling=polling)
         parts.append(control)
-        apis.append(control.api)
     if http_api is not None:
         parts.append(_served(here, declared, http_api, functions, stop_budget_s))
     return Pushes(
@@ -119,7 +108,6 @@ async def open_pushes(
         buses=buses,
         control=control,
         parts=parts,
-        apis=apis,
         loops=[each.loop for each in polling],
         stop_budget_s=stop_budget_s,
     )

@@ -24,6 +24,7 @@ from eventmap.delivery.stream.loop import StreamLoop
 from eventmap.errors import SourceError, StateError
 from eventmap.receivers.s3 import S3Receiver, S3Statistics
 from eventmap.receivers.sns import SnsReceiver, SnsStatistics
+from eventmap.server.events_api import EventsApi
 from eventmap.service.asynchronous import Here
 from eventmap.service.buckets import PreparedBucket
 from eventmap.service.buckets import receivers_of as bucket_receivers
@@ -62,13 +63,12 @@ class Pushes:
         buses: EventBuses | None,
         control: Control | None,
         parts: Sequence[Part],
-        apis: Sequence[Api],
         loops: Sequence[MappingLoop | StreamLoop],
         stop_budget_s: float,
     ) -> None:
-        """`loops` are the service's own, whose troubles the server tells of; it serves `apis` beside Invoke.
-        `clockwork`, `buses` and `control` are among the `parts`; None = there are none. `stop_budget_s` is for
-        requests that are being answered when the server stops.
+        """`loops` are the service's own, whose troubles the server tells of. `clockwork`, `buses` and `control` are
+        among the `parts`; None = there are none. `stop_budget_s` is for requests that are being answered when the
+        server stops.
         """
         self.server: HttpServer | None = server
         self.http_api: HttpApiListener | None = http_api
@@ -81,7 +81,6 @@ class Pushes:
         self._here = here
         self._functions = functions
         self._parts = tuple(parts)
-        self._apis = tuple(apis)
         self._sources = tuple(sources)
         self._intakes: list[RunningIntake] = []
         self._connected: list[PreparedTopic | PreparedBucket] = []
@@ -183,6 +182,15 @@ class Pushes:
         await self._remove_queues()
         return sum(left)
 
+    def _apis(self) -> list[Api]:
+        """What the server serves beside Invoke."""
+        apis: list[Api] = []
+        if self.buses is not None:
+            apis.append(EventsApi(self.buses.engine))
+        if self.control is not None:
+            apis.append(self.control.api)
+        return apis
+
     async def _remove_queues(self) -> None:
         intakes, self._intakes = self._intakes, []
         if self._here.settings.keep_subscriptions:
@@ -215,7 +223,7 @@ class Pushes:
         async with server.serving(
             self._functions.invokable,
             receivers,
-            self._apis,
+            self._apis(),
             place,
             problems=self.troubles,
             stop_budget_s=self._stop_budget_s,

@@ -53,7 +53,9 @@ class SqlitePositions:
         """Open the file, or make it, and be its only owner. May be called again."""
         if self._writer is None:
             self._writer = await asyncio.get_running_loop().run_in_executor(None, self._open)
-            rows = await self._write(lambda connection: connection.execute("SELECT key, position FROM positions").fetchall())
+            rows = await self._write(
+                lambda connection: connection.execute("SELECT key, position FROM positions").fetchall()
+            )
             self._loaded = MemoryPositions(dict(rows))
 
     async def aclose(self) -> None:
