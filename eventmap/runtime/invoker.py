@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from types import TracebackType
@@ -58,7 +59,8 @@ class FunctionRuntime:
         self._codes = self._loaded(function)
         self._leaving: list[Code] = []  # of versions that are no more, while they run
         self._busy = 0  # environments, over all versions
-        self._someone_is_idle = anyio.Event()
+        self._sweeps_at = math.inf
+        self._sooner = anyio.Event()  # an environment is to go before the next sweep
         self._released = anyio.Event()
 
     @property
@@ -127,6 +129,10 @@ class FunctionRuntime:
         finally:
             self._release(code, environment)
         return completed.response
+
+    def qualified(self, qualifier: str) -> QualifiedRuntime:
+        """The same function, addressed by an alias or version: each invocation runs what that names then."""
+        return QualifiedRuntime(self, f"{self._arn}:{qualifier}")
 
     async def warm(self) -> FunctionError | None:
         """Run Init of `$LATEST` in one environment now, if none is warm, and keep it; returns why Init failed.
@@ -240,10 +246,11 @@ class FunctionRuntime:
             environment.unfinished.add_done_callback(lambda _: self._release(code, environment))
             return
         self._busy -= 1
-        if not code.pool.give_back(environment, elapsed_s()):
+        now = elapsed_s()
+        if not code.pool.give_back(environment, now):
             self._tasks.start_soon(environment.shut_down)
-        elif not self._someone_is_idle.is_set():
-            self._someone_is_idle.set()
+        elif code.pool.expiry(environment, now) < self._sweeps_at:
+            self._sooner.set()
         if not self._released.is_set():
             self._released.set()
 
@@ -254,14 +261,33 @@ class FunctionRuntime:
     async def _sweep(self) -> None:
         while True:
             expiries = [code.pool.next_expiry() for code in self._codes.values()]
-            expiry = min((each for each in expiries if each is not None), default=None)
-            if expiry is None:
-                self._someone_is_idle = anyio.Event()
-                await self._someone_is_idle.wait()
-                continue
-            await anyio.sleep(max(expiry - elapsed_s(), 0))
+            self._sweeps_at = min((each for each in expiries if each is not None), default=math.inf)
+            self._sooner = anyio.Event()
+            with anyio.CancelScope(deadline=self._sweeps_at):
+                await self._sooner.wait()
             for code in self._codes.values():
                 self._shut_down(code.pool.expire(elapsed_s()))
+
+
+class QualifiedRuntime:
+    """A function as one of its aliases or versions; Refused once that is gone."""
+
+    def __init__(self, runtime: FunctionRuntime, arn: str) -> None:
+        self.arn: str = arn  #: qualified
+        self._runtime = runtime
+
+    async def invoke(
+        self,
+        event: Event,
+        *,
+        request_id: str | None = None,
+        client_context: JsonObject | None = None,
+        trace_id: str = "",
+    ) -> Response:
+        """See `FunctionRuntime.invoke`."""
+        return await self._runtime.invoke(
+            event, request_id=request_id, client_context=client_context, invoked_arn=self.arn, trace_id=trace_id
+        )
 
 
 def new_request_id() -> str:

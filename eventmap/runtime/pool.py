@@ -70,11 +70,11 @@ class Pool:
 
     def next_expiry(self) -> float | None:
         """When the first idle environment is to go, None while there is none."""
-        return min((self._expiry(*each) for each in self._idle), default=None)
+        return min((self.expiry(*each) for each in self._idle), default=None)
 
     def expire(self, now: float) -> list[ExecutionEnvironment]:
         """The idle environments whose time is over; they left the pool."""
-        gone = [each for each in self._idle if self._expiry(*each) <= now]
+        gone = [each for each in self._idle if self.expiry(*each) <= now]
         self._idle = [each for each in self._idle if each not in gone]
         return [environment for environment, _ in gone]
 
@@ -97,5 +97,6 @@ class Pool:
         self.is_closed = True
         return [*self.retire_all(), *self._busy]
 
-    def _expiry(self, environment: ExecutionEnvironment, idle_since: float) -> float:
+    def expiry(self, environment: ExecutionEnvironment, idle_since: float) -> float:
+        """When it is to go, if it stays idle."""
         return min(idle_since + self._idle_timeout_s, environment.born_at + self._maximum_lifetime_s)
