@@ -123,7 +123,7 @@ def test_src_112_a_sign_up_that_the_handler_refuses_tells_the_client_why(pool: P
         pool.sign_in(user, "never set")
 
 
-def test_src_114_to_118_a_user_who_confirms_meets_every_trigger_in_turn(pool: Pool) -> None:
+def test_src_114_116_to_118_a_user_who_confirms_meets_every_trigger_in_turn(pool: Pool) -> None:
     """Sign-up, message, confirmation, sign-in, tokens; a claim that the handler adds is in the token."""
     user = someone("example.org")
 
