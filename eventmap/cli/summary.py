@@ -42,6 +42,9 @@ def summarize(options: RunOptions, progress: Progress, leftovers: Leftovers, out
     lines.append(_line("left_behind", tally.left, ""))
     lines.append(f"  {f'{tally.noun}s/s':<20}{progress.rate():>10,.1f}")
     lines += [_line(name, tally.total(name), note) for name, note in _WHERE_ANY if tally.total(name)]
+    if tally.requests is not None:
+        document["requests"] = tally.requests
+        lines.append(_line("requests", tally.requests, "over HTTP"))
     if tally.functions:
         document |= {"events": events_document(tally), "records_saved": _paths(leftovers.records)}
         lines += event_lines(options, tally)

@@ -26,6 +26,7 @@ class Tally:
     sources: Mapping[str, Counters] = field(default_factory=dict)
     dead_letter_arns: Mapping[str, str] = field(default_factory=dict)  #: where a queue's poison goes, if anywhere
     functions: Mapping[str, Counters] = field(default_factory=dict)  #: of those that take asynchronous events
+    requests: int | None = None  #: to HTTP routes; None = there are none
     left: int = 0  #: records and events whose end was not awaited when the drain budget was over
     owed: int = 0  #: asynchronous events that have not ended; known at the end
 
@@ -69,7 +70,8 @@ def tally_of(running: Running) -> Tally:
         name: {counter: value for counter, value in asdict(statistics).items() if counter != "age_s"}
         for name, statistics in running.asynchronous().items()
     }
-    return Tally(sources, arns, functions)
+    http = running.http_api_requests()
+    return Tally(sources, arns, functions, requests=None if http is None else http.requests)
 
 
 def added_up(tallies: Iterable[Tally]) -> Tally:
