@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Final, Literal, get_args
 
 from eventmap.errors import ConfigurationError, InvalidParameterValue
+from eventmap.function import Function
 
 PayloadFormat = Literal["2.0", "1.0", "url", "alb"]
 InvokeMode = Literal["BUFFERED", "RESPONSE_STREAM"]
@@ -191,6 +192,20 @@ def check_routes(routes: Sequence[HttpRoute]) -> None:
             raise ConfigurationError(
                 f"route {other.route!r} of function {other.function_name!r} and route {each.route!r} of function "
                 f"{each.function_name!r} take the same requests; change the method or the path of one, or remove it"
+            )
+
+
+def check_streams(routes: Sequence[HttpRoute], functions: Mapping[str, Function]) -> None:
+    """Refuse a stream from a child process, which answers only when all of it is there. Raises: ConfigurationError.
+
+    `functions` are by name; a route of one that is not among them is left alone.
+    """
+    for route in routes:
+        function = functions.get(route.function_name)
+        if route.invoke_mode == "RESPONSE_STREAM" and function is not None and function.isolation != "inline":
+            raise ConfigurationError(
+                f"route {route.route!r} streams, which function {function.function_name!r} cannot under "
+                f'isolation="{function.isolation}"; give it isolation="inline", or the route invoke_mode="BUFFERED"'
             )
 
 

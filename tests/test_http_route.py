@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from eventmap.errors import ConfigurationError, InvalidParameterValue
-from eventmap.http_route import HttpRoute, check_routes, http_route_of
+from eventmap.function import Function
+from eventmap.http_route import HttpRoute, check_routes, check_streams, http_route_of
 
 
 def route(text: str = "GET /orders", function_name: str = "orders", **settings: Any) -> HttpRoute:
@@ -152,3 +153,15 @@ def test_routes_that_differ_in_anything_stand_together() -> None:
             route("$default", stage="dev"),
         ]
     )
+
+
+def test_a_child_process_cannot_stream() -> None:
+    """Which is told before anybody waits for a first piece."""
+    stream = route("GET /s", payload_format="url", invoke_mode="RESPONSE_STREAM")
+    child = Function(handler="app:handler", function_name="orders", isolation="process")
+
+    check_streams([stream, route("GET /t")], {"orders": Function(handler="app:handler", function_name="orders")})
+    check_streams([stream], {})
+    check_streams([route("GET /t")], {"orders": child})
+    with pytest.raises(ConfigurationError, match="route 'GET /s' streams, which function 'orders' cannot"):
+        check_streams([stream], {"orders": child})
