@@ -123,7 +123,11 @@ async def test_busy_addressees_are_passed_over(store: BusStore) -> None:
     dead = BusTarget(target_id="t", arn=A, dead_letter_arn=B)
     mine, other, given_up = delivery(1, A, at=1), delivery(2, B, at=2), delivery(3, at=3, target=dead)
     given_up = replace(given_up, given_up=GivenUp(3.0, None, "NO_RESOURCE", "gone"))
-    await store.take(Taken([mine, other, given_up]))
+    await store.take(Taken([mine, other, replace(given_up, given_up=None)]))
+    held = [each for each in await store.due(100, 5) if each.delivery_id == given_up.delivery_id]
+    assert [each.addressee for each in held] == [A]
+    for each in (mine, other, given_up):
+        await store.again(each)
 
     assert await store.next_due(without={A}) == 2
     assert await store.next_due(without={A, B}) is None

@@ -121,6 +121,7 @@ async def test_src_45_a_target_that_is_down_is_tried_again_with_exponential_wait
     for number, wait in enumerate(waits):
         top = min(600, 2**number)
         assert top / 2 - 0.01 <= wait <= top + 0.01
+    assert len({round(wait / min(600, 2**number), 2) for number, wait in enumerate(waits)}) > 6  # of as many dice
     assert engine.statistics.retried == 12
 
 
@@ -170,6 +171,25 @@ async def test_src_45_46_an_event_too_old_ends_in_the_dead_letter_queue() -> Non
     assert at < 60
     assert letter.attributes["EXHAUSTED_RETRY_CONDITION"] == ("String", "MaximumEventAgeInSeconds")
     assert int(letter.attributes["RETRY_ATTEMPTS"][1]) == len(scene.endpoints[QUEUE].attempts) - 1
+
+
+async def test_src_45_an_event_that_became_too_old_while_nothing_ran_is_not_tried() -> None:
+    """It goes where those go that are given up."""
+    scene = Scene()
+    async with scene.prepared():
+        await scene.rule(
+            {"Arn": QUEUE, "RetryPolicy": {"MaximumEventAgeInSeconds": 60}, "DeadLetterConfig": {"Arn": DEAD}}
+        )
+        await scene.put({})
+    scene.restart()
+    await anyio.sleep(60)
+    async with scene.running() as engine:
+        await engine.idle()
+
+    [(_, letter)] = scene.endpoints[DEAD].parcels
+    assert scene.endpoints[QUEUE].attempts == []
+    assert letter.attributes["EXHAUSTED_RETRY_CONDITION"] == ("String", "MaximumEventAgeInSeconds")
+    assert letter.attributes["RETRY_ATTEMPTS"] == ("String", "0")
 
 
 async def test_src_45_by_default_a_target_is_tried_for_a_day_and_185_times() -> None:

@@ -77,6 +77,28 @@ async def test_a_replay_brings_archived_events_back_under_its_name() -> None:
     assert described["ReplayEndTime"] >= described["ReplayStartTime"]
     assert sizes["a"][0] == 5
     assert engine.statistics.replayed == 5
+    # A function of this process runs for each: they are not taken for repetitions.
+    assert len({parcel.request_id for _, parcel in scene.endpoints[QUEUE].parcels}) == 10
+
+
+async def test_what_a_replay_sends_on_to_another_bus_is_not_archived_there() -> None:
+    """By archives with a pattern and without."""
+    scene = Scene()
+    async with scene.running() as engine:
+        await scene.call("CreateEventBus", Name="b")
+        await scene.rule(REGION.bus_arn("b"))
+        await scene.rule(QUEUE, bus="b")
+        await archive(scene)
+        for name, pattern in (("b1", {}), ("b2", {"EventPattern": '{"source":["shop"]}'})):
+            await scene.call("CreateArchive", ArchiveName=name, EventSourceArn=REGION.bus_arn("b"), **pattern)
+        await scene.put({"n": 1})
+        await engine.idle()
+        await replay(scene)
+        await engine.idle()
+        sizes = await engine.archive_sizes()
+
+    assert [document.get("replay-name") for document in scene.endpoints[QUEUE].documents] == [None, "p"]
+    assert {name: count for name, (count, _) in sizes.items()} == {"a": 1, "b1": 1, "b2": 1}
 
 
 async def test_a_replay_has_a_time_window_and_may_name_rules() -> None:
@@ -165,6 +187,7 @@ async def test_a_replay_can_be_cancelled() -> None:
 async def test_replays_go_one_after_the_other_and_a_cancelled_one_does_not_wait() -> None:
     """In the order in which they were started."""
     scene = Scene()
+    scene.store = Slow()
     async with scene.prepared() as engine:
         await scene.rule(QUEUE, EventPattern='{"replay-name":[{"exists":true}]}')
         await archive(scene)
@@ -180,7 +203,52 @@ async def test_replays_go_one_after_the_other_and_a_cancelled_one_does_not_wait(
     names = [document["replay-name"] for document in scene.endpoints[QUEUE].documents]
     assert names == ["z"] * 10 + ["b"] * 10
     assert ends["c"] is not None and ends["z"] is not None and ends["b"] is not None
-    assert ends["c"] <= ends["z"] <= ends["b"]
+    assert ends["c"] < ends["z"] < ends["b"]
+
+
+class Slow(MemoryBuses):
+    """Its archives are read slowly."""
+
+    async def archived(self, archive: str, after: int, limit: int) -> Any:
+        await anyio.sleep(5)
+        return await super().archived(archive, after, limit)
+
+
+async def test_a_replay_that_is_cancelled_while_it_looks_brings_nothing_more() -> None:
+    """Nor does it go back to RUNNING."""
+    scene = Scene()
+    scene.store = Slow()
+    async with scene.running() as engine:
+        await scene.rule(QUEUE, EventPattern='{"replay-name":[{"exists":true}]}')
+        await archive(scene)
+        await scene.put({})
+        await replay(scene)
+        await anyio.sleep(1)
+        await scene.call("CancelReplay", ReplayName="p")
+        await engine.idle()
+        assert await state(scene) == "CANCELLED"
+
+    assert scene.endpoints[QUEUE].parcels == []
+
+
+async def test_drain_ends_replays_too() -> None:
+    """They go on with the next process."""
+    scene = Scene()
+    scene.store = Slow()
+    async with scene.running() as engine:
+        await scene.rule(QUEUE)
+        await archive(scene)
+        await scene.put({})
+        scene.endpoints[QUEUE].takes_s = 20
+        await scene.put({})
+        await replay(scene)
+        await anyio.sleep(1)
+        await engine.drain(25)
+        assert await state(scene) == "STARTING"
+    scene.restart()
+    async with scene.running() as engine:
+        await engine.idle()
+        assert await state(scene) == "COMPLETED"
 
 
 async def test_a_replay_whose_bus_is_gone_fails() -> None:
