@@ -55,7 +55,7 @@ class CodeFolders:
 
         Raises: InvalidParameterValue (not a zip file, too large, or one that reaches beyond its folder), StateError.
         """
-        check_size(len(zipped))
+        check_size(zipped)
         async with self._turn:
             code = await anyio.to_thread.run_sync(self._unpack, zipped)
             self._unused_since.pop(code.folder, None)
@@ -80,15 +80,10 @@ class CodeFolders:
             fresh.mkdir(mode=0o700)
             try:
                 _extract(zipped, fresh)
-                # Only whole folders have a name that is found; another request may have brought the same meanwhile.
-                fresh.rename(final)
+                fresh.rename(final)  # only whole folders have a name that is found
             finally:
                 _remove(fresh)
         except OSError as error:
-            if final.is_dir():
-                return code
-            if error.errno in _NOT_OURS:
-                raise InvalidParameterValue(f"{UNREADABLE} ({error.strerror})") from error
             raise StateError(
                 f"code cannot be kept in {self._code_dir}: {error}; make room there or let it be written to"
             ) from error
@@ -130,6 +125,10 @@ def _extract(zipped: bytes, folder: Path) -> None:
         if isinstance(error, InvalidParameterValue):
             raise
         raise InvalidParameterValue(UNREADABLE) from error
+    except OSError as error:
+        if error.errno in _NOT_OURS:
+            raise InvalidParameterValue(f"{UNREADABLE} ({error.strerror})") from error
+        raise
 
 
 def _write(package: zipfile.ZipFile, entry: zipfile.ZipInfo, path: Path, left: int) -> int:

@@ -95,10 +95,10 @@ class KeptFunctions:
     async def _start_again(self) -> None:
         """What could not be started, as long as there is such."""
         wait_s = FIRST_WAIT_S
-        while not self._closing.is_set():
+        while self._failures and not self._closing.is_set():
             with anyio.move_on_after(wait_s):
                 await self._closing.wait()
-            wait_s = min(2 * wait_s, LONGEST_WAIT_S) if self._failures else FIRST_WAIT_S
+            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
             await self._start_failed()
 
     async def drain(self) -> None:
@@ -249,7 +249,6 @@ class KeptFunctions:
         is_other = function != self._function(before)
         if failure is not None:
             await self._functions.start(function)
-            del self._failures[name]
         elif is_other:
             await self._functions.replace(function)
         try:
@@ -257,10 +256,10 @@ class KeptFunctions:
         except BaseException:
             if failure is not None:
                 await self._functions.stop(name)
-                self._failures[name] = failure
             elif is_other:
                 await self._functions.replace(self._function(before))
             raise
+        self._failures.pop(name, None)
 
     async def _put(self, recorded: RecordedFunction) -> None:
         await self._store.write({(KIND, recorded.name): recorded.document()})

@@ -18,12 +18,18 @@ ENTRY_LIMIT: Final = 50_000
 UNREADABLE: Final = "Could not unzip uploaded file. Please check your file, then try to upload again."
 
 
-def check_size(zipped_bytes: int) -> None:
-    """Raises: InvalidParameterValue for a zip file too large to be looked into."""
-    if zipped_bytes > ZIPPED_LIMIT_BYTES:
+_ENTRY: Final = b"PK\1\2"
+
+
+def check_size(zipped: bytes) -> None:
+    """Raises: InvalidParameterValue for a zip file too large, or of too many entries, to be looked into."""
+    if len(zipped) > ZIPPED_LIMIT_BYTES:
         raise InvalidParameterValue(
-            f"The zip file must be at most {ZIPPED_LIMIT_BYTES} bytes long, not {zipped_bytes} (INV-86)"
+            f"The zip file must be at most {ZIPPED_LIMIT_BYTES} bytes long, not {len(zipped)} (INV-86)"
         )
+    # Within what it holds the same bytes may be met, but hardly so often; its directory alone could fill the memory.
+    if (count := zipped.count(_ENTRY)) > 2 * ENTRY_LIMIT:
+        raise InvalidParameterValue(f"The zip file holds {count} entries; at most {ENTRY_LIMIT} are unpacked")
 
 
 def check_entries(entries: Sequence[ZipInfo]) -> None:
