@@ -7,11 +7,12 @@ from typing import Final
 
 from eventmap.errors import InvalidParameterValue
 from eventmap.model import JsonObject, JsonValue
-from eventmap.rules.cognito.triggers import trigger_of
+from eventmap.rules.cognito.triggers import Trigger, trigger_of
 
 _SUB: Final = "a1b2c3d4-5678-4abc-9def-000000000001"
 _UNCONFIRMED: Final = ("SignUp", "ResendCode")
-_FROM_ADMIN: Final = "CLIENT_ID_NOT_APPLICABLE"  # no client was involved
+_NO_CLIENT: Final = "CLIENT_ID_NOT_APPLICABLE"
+_OF_A_MACHINE: Final = "TokenGeneration_ClientCredentials"
 _TAKE_OVER: Final[JsonObject] = {
     "EVENT_ID": "a1b2c3d4-5678-4abc-9def-000000000002",
     "USER_NAME": "ada",
@@ -43,14 +44,40 @@ def sample(
     Raises: InvalidParameterValue for a trigger source or a version that there is not, and for attributes of a user
     where there is none.
     """
-    from_machine = trigger_source == "TokenGeneration_ClientCredentials"
-    version = version or ("3" if from_machine else "1")
+    version = version or ("3" if trigger_source == _OF_A_MACHINE else "1")
     trigger = trigger_of(trigger_source, version)
-    _check_version(trigger.name, version, from_machine=from_machine)
+    _check_version(trigger_source, trigger, version)
     occasion = trigger_source.rpartition("_")[2]
+    if client_id is None:
+        client_id = _NO_CLIENT if occasion == "AdminCreateUser" else "4e6phhh81h477b54ns9vfc5ahv"
+    event: JsonObject = {
+        "version": version,
+        "triggerSource": trigger_source,
+        "region": region,
+        "userPoolId": user_pool_id or f"{region}_aX9fo84QN",
+        "userName": client_id if trigger_source == _OF_A_MACHINE else user_name,
+        "callerContext": {"awsSdkVersion": "aws-sdk-unknown-unknown", "clientId": client_id},
+        "request": {**_request(trigger, occasion, user_attributes), **(request or {})},
+        "response": trigger.unset,
+    }
+    return deepcopy(event)
+
+
+def _check_version(trigger_source: str, trigger: Trigger, version: str) -> None:
+    allowed = ["1", "2", "3"] if trigger.name == "PreTokenGeneration" else ["1"]
+    if trigger_source == _OF_A_MACHINE:
+        allowed = ["3"]
+    if version not in allowed:
+        raise InvalidParameterValue(
+            f"version {version!r} is none of {trigger.name}'s events: write {' or '.join(allowed)}"
+        )
+
+
+def _request(trigger: Trigger, occasion: str, user_attributes: JsonObject | None) -> JsonObject:
+    from_machine = occasion == "ClientCredentials"
     has_user = trigger.has_user and not from_machine
     if user_attributes is not None and not has_user:
-        raise InvalidParameterValue(f"{trigger_source} has no userAttributes in its request")
+        raise InvalidParameterValue(f"a request of {trigger.name} at {occasion} has no userAttributes")
     told: JsonObject = {}
     if has_user:
         told["userAttributes"] = _attributes(trigger.name, occasion) if user_attributes is None else user_attributes
@@ -63,25 +90,7 @@ def sample(
         told["usernameParameter"] = "{username}"
     if occasion == "AccountTakeOverNotification":
         told["code"] = None
-    if client_id is None:
-        client_id = _FROM_ADMIN if occasion == "AdminCreateUser" else "4e6phhh81h477b54ns9vfc5ahv"
-    event: JsonObject = {
-        "version": version,
-        "triggerSource": trigger_source,
-        "region": region,
-        "userPoolId": user_pool_id or f"{region}_aX9fo84QN",
-        "userName": client_id if from_machine else user_name,
-        "callerContext": {"awsSdkVersion": "aws-sdk-unknown-unknown", "clientId": client_id},
-        "request": {**told, **(request or {})},
-        "response": trigger.unset,
-    }
-    return deepcopy(event)
-
-
-def _check_version(trigger: str, version: str, *, from_machine: bool) -> None:
-    allowed = ("1",) if trigger != "PreTokenGeneration" else ("3",) if from_machine else ("1", "2", "3")
-    if version not in allowed:
-        raise InvalidParameterValue(f"version {version!r} is none of {trigger}'s events: write {' or '.join(allowed)}")
+    return told
 
 
 def _attributes(trigger: str, occasion: str) -> JsonObject:
