@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,7 +98,7 @@ class FunctionScene(Scene):
         assert "FunctionError" not in answer, answer
         return orjson.loads(answer["Payload"]) | {"executed": answer["ExecutedVersion"]}
 
-    async def refused(self, operation: str, **parameters: Any) -> tuple[int, str, str]:
+    async def refusal(self, operation: str, **parameters: Any) -> tuple[int, str, str]:
         """(status, code, message) boto3 raises."""
         with pytest.raises(ClientError) as raised:
             await self.call(operation, **parameters)
@@ -174,7 +174,7 @@ async def served(
         await live.drain(5.0)
 
 
-def _running(part: LiveFunctions | ControlledFunctions) -> Callable[..., Awaitable[None]]:
+def _running(part: LiveFunctions | ControlledFunctions) -> Callable[..., Coroutine[Any, Any, Any]]:
     async def run(*, task_status: Any) -> None:
         await part.run(task_status=task_status)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import anyio
 import orjson
@@ -10,6 +11,7 @@ import pytest
 
 from .function_scene import ARN, QUEUE, FunctionScene, content, served, status, zipped
 
+OTHER = QUEUE.replace("ends", "others")
 STALE = (
     412,
     "PreconditionFailedException",
@@ -37,7 +39,7 @@ async def test_inv_10_100_101_a_version_keeps_its_code_and_configuration(tmp_pat
         shown = await there.call("get_function", FunctionName="pay:1")
         assert shown["Configuration"] == content(one)
         assert shown["Code"]["Location"] == Path(first["folder"]).as_uri()
-        refused = await there.refused("invoke", FunctionName="pay", Qualifier="2")
+        refused = await there.refusal("invoke", FunctionName="pay", Qualifier="2")
         assert refused == (404, "ResourceNotFoundException", f"Function not found: {ARN}:2")
 
 
@@ -48,15 +50,15 @@ async def test_publishing_again_what_has_not_changed(tmp_path: Path) -> None:
         assert created["Version"] == "1"
         again = await there.call("publish_version", FunctionName="pay", CodeSha256=created["CodeSha256"])
         assert again["Version"] == "1"
-        refused = await there.refused("publish_version", FunctionName="pay", CodeSha256="x")
+        refused = await there.refusal("publish_version", FunctionName="pay", CodeSha256="x")
         assert refused[:2] == (400, "InvalidParameterValueException")
         assert f"is different from current CodeSHA256 in $LATEST ({created['CodeSha256']})" in refused[2]
-        assert await there.refused("publish_version", FunctionName="pay", RevisionId="x") == STALE
+        assert await there.refusal("publish_version", FunctionName="pay", RevisionId="x") == STALE
 
         code = {"ZipFile": zipped("two"), "Publish": True}
         assert (await there.call("update_function_code", FunctionName="pay", **code))["Version"] == "2"
         await there.call("delete_function", FunctionName="pay", Qualifier="2")
-        assert await there.refused("invoke", FunctionName="pay:2") == (
+        assert await there.refusal("invoke", FunctionName="pay:2") == (
             404,
             "ResourceNotFoundException",
             f"Function not found: {ARN}:2",
@@ -96,7 +98,7 @@ async def test_an_alias_names_a_version_and_moves(tmp_path: Path) -> None:
         assert (moved["FunctionVersion"], moved["Description"]) == ("2", "for all")
         assert (await there.says("pay:live"))["says"] == "two"
         stale = {"FunctionVersion": "1", "RevisionId": created["RevisionId"]}
-        assert await there.refused("update_alias", FunctionName="pay", Name="live", **stale) == STALE
+        assert await there.refusal("update_alias", FunctionName="pay", Name="live", **stale) == STALE
         renamed = await there.call("update_alias", FunctionName="pay", Name="live", Description="")
         assert (renamed["Description"], renamed["FunctionVersion"]) == ("", "2")
         assert content(await there.call("get_alias", FunctionName="pay", Name="live")) == content(renamed)
@@ -111,8 +113,8 @@ async def test_an_alias_names_a_version_and_moves(tmp_path: Path) -> None:
 
         assert status(await there.call("delete_alias", FunctionName="pay", Name="live")) == 204
         await there.call("delete_alias", FunctionName="pay", Name="live")
-        assert (await there.refused("invoke", FunctionName="pay:live"))[0] == 404
-        assert await there.refused("get_alias", FunctionName="pay", Name="live") == (
+        assert (await there.refusal("invoke", FunctionName="pay:live"))[0] == 404
+        assert await there.refusal("get_alias", FunctionName="pay", Name="live") == (
             404,
             "ResourceNotFoundException",
             f"Cannot find alias arn: {ARN}:live",
@@ -126,8 +128,8 @@ async def test_what_aliases_and_versions_refuse(tmp_path: Path) -> None:
         await there.call("create_alias", FunctionName="pay", Name="live", FunctionVersion="1")
         usual = {"Name": "x", "FunctionVersion": "1"}
 
-        async def refused(operation: str = "create_alias", **parameters: object) -> tuple[str, str]:
-            return (await there.refused(operation, **{"FunctionName": "pay", **parameters}))[1:]
+        async def refused(operation: str = "create_alias", **parameters: Any) -> tuple[str, str]:
+            return (await there.refusal(operation, **{"FunctionName": "pay", **parameters}))[1:]
 
         weights = {"AdditionalVersionWeights": {"1": 0.5}}
         code, message = await refused(**usual, RoutingConfig=weights)
@@ -189,7 +191,7 @@ async def test_inv_45_67_asynchronous_events_go_by_the_config_of_their_qualifier
         assert record["responseContext"]["executedVersion"] == "1"
 
 
-async def _events(there: FunctionScene, operation: str, **parameters: object) -> dict[str, object]:
+async def _events(there: FunctionScene, operation: str, **parameters: Any) -> dict[str, object]:
     answer = content(await there.call(f"{operation}_function_event_invoke_config", FunctionName="pay", **parameters))
     answer.pop("LastModified", None)
     return answer
@@ -200,12 +202,12 @@ async def test_inv_45_put_replaces_and_update_merges(tmp_path: Path) -> None:
     async with served(tmp_path) as there:
         await there.create()
         destinations = {"OnSuccess": {"Destination": QUEUE}}
-        none = {"OnSuccess": {}, "OnFailure": {}}
+        none: dict[str, Any] = {"OnSuccess": {}, "OnFailure": {}}
         unknown = (404, "ResourceNotFoundException", f"The function {ARN}:$LATEST doesn't have an EventInvokeConfig")
         for operation in ("get", "delete"):
-            assert await there.refused(f"{operation}_function_event_invoke_config", FunctionName="pay") == unknown
+            assert await there.refusal(f"{operation}_function_event_invoke_config", FunctionName="pay") == unknown
         update = {"FunctionName": "pay", "MaximumRetryAttempts": 1}
-        assert await there.refused("update_function_event_invoke_config", **update) == unknown
+        assert await there.refusal("update_function_event_invoke_config", **update) == unknown
 
         first = await _events(there, "put", MaximumRetryAttempts=1, DestinationConfig=destinations)
         assert first["DestinationConfig"] == none | destinations
@@ -222,7 +224,7 @@ async def test_inv_45_put_replaces_and_update_merges(tmp_path: Path) -> None:
         listed = await there.call("list_function_event_invoke_configs", FunctionName="pay")
         assert [each["FunctionArn"] for each in listed["FunctionEventInvokeConfigs"]] == [f"{ARN}:$LATEST"]
         await _events(there, "delete")
-        assert await there.refused("get_function_event_invoke_config", FunctionName="pay") == unknown
+        assert await there.refusal("get_function_event_invoke_config", FunctionName="pay") == unknown
         assert (await there.call("list_function_event_invoke_configs", FunctionName="pay"))[
             "FunctionEventInvokeConfigs"
         ] == []
@@ -244,10 +246,10 @@ async def test_inv_45_put_replaces_and_update_merges(tmp_path: Path) -> None:
                 "The provided destination config DestinationConfig(OnSuccess=arn:aws:s3:::bucket) is invalid.",
             ),
         ):
-            refused = await there.refused("put_function_event_invoke_config", FunctionName="pay", **parameters)
+            refused = await there.refusal("put_function_event_invoke_config", FunctionName="pay", **parameters)
             assert says in refused[2], parameters
-        unknown = {"FunctionName": "pay:x", "MaximumRetryAttempts": 1}
-        assert (await there.refused("put_function_event_invoke_config", **unknown))[0] == 404
+        other = {"FunctionName": "pay:x", "MaximumRetryAttempts": 1}
+        assert (await there.refusal("put_function_event_invoke_config", **other))[0] == 404
 
 
 async def test_inv_91_92_25_reserved_concurrency(tmp_path: Path) -> None:
@@ -257,13 +259,13 @@ async def test_inv_91_92_25_reserved_concurrency(tmp_path: Path) -> None:
         assert "ReservedConcurrentExecutions" not in await there.call("get_function_concurrency", FunctionName="pay")
         put = await there.call("put_function_concurrency", FunctionName="pay", ReservedConcurrentExecutions=0)
         assert (status(put), put["ReservedConcurrentExecutions"]) == (200, 0)
-        refused = await there.refused("invoke", FunctionName="pay")
+        refused = await there.refusal("invoke", FunctionName="pay")
         assert refused[:2] == (429, "TooManyRequestsException")
         assert (await there.call("get_function_concurrency", FunctionName="pay"))["ReservedConcurrentExecutions"] == 0
 
         await there.create("other")
         await there.call("put_function_concurrency", FunctionName="other", ReservedConcurrentExecutions=500)
-        assert await there.refused(
+        assert await there.refusal(
             "put_function_concurrency", FunctionName="pay", ReservedConcurrentExecutions=401
         ) == (
             400,
@@ -281,7 +283,7 @@ async def test_inv_91_92_25_reserved_concurrency(tmp_path: Path) -> None:
         assert status(await there.call("delete_function_concurrency", FunctionName="pay")) == 204
         assert (await there.says())["says"] == "one"
         for parameters in ({}, {"ReservedConcurrentExecutions": -1}):
-            assert (await there.refused("put_function_concurrency", FunctionName="pay", **parameters))[0] == 400
+            assert (await there.refusal("put_function_concurrency", FunctionName="pay", **parameters))[0] == 400
 
 
 async def test_inv_92_all_versions_run_within_the_concurrency_of_their_function(tmp_path: Path) -> None:
@@ -293,7 +295,7 @@ async def test_inv_92_all_versions_run_within_the_concurrency_of_their_function(
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(lambda: there.call("invoke", FunctionName="pay", Payload=b"3"))
             await anyio.sleep(0.7)
-            assert (await there.refused("invoke", FunctionName="pay:1", Payload=b"0"))[0] == 429
+            assert (await there.refusal("invoke", FunctionName="pay:1", Payload=b"0"))[0] == 429
             tasks.cancel_scope.cancel()
 
 
@@ -304,7 +306,7 @@ async def test_inv_93_provisioned_concurrency(tmp_path: Path) -> None:
         await there.call("create_alias", FunctionName="pay", Name="live", FunctionVersion="1")
         await there.call("create_alias", FunctionName="pay", Name="beta", FunctionVersion="$LATEST")
         live = {"FunctionName": "pay", "Qualifier": "live"}
-        assert await there.refused("get_provisioned_concurrency_config", **live) == (
+        assert await there.refusal("get_provisioned_concurrency_config", **live) == (
             404,
             "ProvisionedConcurrencyConfigNotFoundException",
             "No Provisioned Concurrency Config found for this function",
@@ -321,7 +323,7 @@ async def test_inv_93_provisioned_concurrency(tmp_path: Path) -> None:
         assert [each["FunctionArn"] for each in listed["ProvisionedConcurrencyConfigs"]] == [f"{ARN}:live"]
 
         for qualifier in ("$LATEST", "beta"):
-            assert await there.refused(
+            assert await there.refusal(
                 "put_provisioned_concurrency_config",
                 FunctionName="pay",
                 Qualifier=qualifier,
@@ -331,19 +333,19 @@ async def test_inv_93_provisioned_concurrency(tmp_path: Path) -> None:
                 "InvalidParameterValueException",
                 "Provisioned Concurrency Configs cannot be applied to unpublished function versions.",
             )
-        assert await there.refused("put_function_concurrency", FunctionName="pay", ReservedConcurrentExecutions=1) == (
+        assert await there.refusal("put_function_concurrency", FunctionName="pay", ReservedConcurrentExecutions=1) == (
             400,
             "InvalidParameterValueException",
             " ReservedConcurrentExecutions  1 should not be lower than function's total provisioned concurrency [2].",
         )
         await there.call("put_function_concurrency", FunctionName="pay", ReservedConcurrentExecutions=3)
         more = {"ProvisionedConcurrentExecutions": 4}
-        assert await there.refused("put_provisioned_concurrency_config", **live, **more) == (
+        assert await there.refusal("put_provisioned_concurrency_config", **live, **more) == (
             400,
             "InvalidParameterValueException",
             "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function",
         )
-        assert (await there.refused("put_provisioned_concurrency_config", **live))[0] == 400
+        assert (await there.refusal("put_provisioned_concurrency_config", **live))[0] == 400
         assert status(await there.call("delete_provisioned_concurrency_config", **live)) == 204
         listed = await there.call("list_provisioned_concurrency_configs", FunctionName="pay")
         assert listed["ProvisionedConcurrencyConfigs"] == []
@@ -354,7 +356,7 @@ async def test_permissions_are_kept_and_shown(tmp_path: Path) -> None:
     async with served(tmp_path) as there:
         await there.create(Publish=True)
         none = (404, "ResourceNotFoundException", "The resource you requested does not exist.")
-        assert await there.refused("get_policy", FunctionName="pay") == none
+        assert await there.refusal("get_policy", FunctionName="pay") == none
         usual = {"FunctionName": "pay", "StatementId": "s3", "Action": "lambda:InvokeFunction"}
         bucket = {"Principal": "s3.amazonaws.com", "SourceArn": "arn:aws:s3:::b", "SourceAccount": "123456789012"}
         added = await there.call("add_permission", **usual, **bucket)
@@ -373,9 +375,9 @@ async def test_permissions_are_kept_and_shown(tmp_path: Path) -> None:
         policy = await there.call("get_policy", FunctionName="pay")
         document = orjson.loads(policy["Policy"])
         assert document == {"Version": "2012-10-17", "Id": "default", "Statement": [statement]}
-        assert (await there.refused("add_permission", **usual, **bucket))[:2] == (409, "ResourceConflictException")
+        assert (await there.refusal("add_permission", **usual, **bucket))[:2] == (409, "ResourceConflictException")
         other = usual | {"StatementId": "x", "Principal": "123456789012"}
-        assert (await there.refused("add_permission", **other, RevisionId="no"))[1] == "PreconditionFailedException"
+        assert (await there.refusal("add_permission", **other, RevisionId="no"))[1] == "PreconditionFailedException"
         await there.call("add_permission", **other, RevisionId=policy["RevisionId"])
         conditions = {
             "EventSourceToken": "t", "PrincipalOrgID": "o-1234567890", "FunctionUrlAuthType": "NONE",
@@ -394,9 +396,9 @@ async def test_permissions_are_kept_and_shown(tmp_path: Path) -> None:
         assert [(each["Resource"], each["Principal"]) for each in of_version["Statement"]] == [(f"{ARN}:1", "*")]
 
         remove = {"FunctionName": "pay", "StatementId": "s3"}
-        assert (await there.refused("remove_permission", **remove, RevisionId="no"))[1] == "PreconditionFailedException"
+        assert (await there.refusal("remove_permission", **remove, RevisionId="no"))[1] == "PreconditionFailedException"
         assert status(await there.call("remove_permission", **remove)) == 204
-        assert await there.refused("remove_permission", **remove) == (
+        assert await there.refusal("remove_permission", **remove) == (
             404,
             "ResourceNotFoundException",
             "Statement s3 is not found in resource policy.",
@@ -404,15 +406,65 @@ async def test_permissions_are_kept_and_shown(tmp_path: Path) -> None:
         left = orjson.loads((await there.call("get_policy", FunctionName="pay"))["Policy"])["Statement"]
         assert [each["Principal"] for each in left] == [{"AWS": "arn:aws:iam::123456789012:root"}]
         await there.call("remove_permission", FunctionName="pay", StatementId="s3", Qualifier="1")
-        assert await there.refused("get_policy", FunctionName="pay", Qualifier="1") == none
+        assert await there.refusal("get_policy", FunctionName="pay", Qualifier="1") == none
 
 
 @pytest.mark.parametrize("member", ["StatementId", "Action", "Principal"])
 async def test_what_a_permission_must_have(tmp_path: Path, member: str) -> None:
     """ValidationException names the member that is missing, or of another form."""
-    usual = {"FunctionName": "pay", "StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "*"}
+    usual: dict[str, Any] = {
+        "FunctionName": "pay",
+        "StatementId": "s",
+        "Action": "lambda:InvokeFunction",
+        "Principal": "*",
+    }
     async with served(tmp_path) as there:
         await there.create()
         del usual[member]
-        assert (await there.refused("add_permission", **usual))[1] == "ValidationException"
-        assert (await there.refused("add_permission", **usual, **{member: "a b"}))[1] == "ValidationException"
+        assert (await there.refusal("add_permission", **usual))[1] == "ValidationException"
+        assert (await there.refusal("add_permission", **usual, **{member: "a b"}))[1] == "ValidationException"
+
+
+async def test_inv_65_67_dead_letters_are_those_of_the_version(tmp_path: Path) -> None:
+    """INV-65, 67: the target of a version stays its own, whatever becomes of the function's."""
+    async with served(tmp_path) as there:
+        await there.create(Publish=True, DeadLetterConfig={"TargetArn": QUEUE})
+        await there.call("update_function_configuration", FunctionName="pay", DeadLetterConfig={"TargetArn": OTHER})
+        for qualifier in ("$LATEST", "1"):
+            never: dict[str, Any] = {"Qualifier": qualifier, "MaximumRetryAttempts": 0}
+            await there.call("put_function_event_invoke_config", FunctionName="pay", **never)
+            event: dict[str, Any] = {"Qualifier": qualifier, "InvocationType": "Event", "Payload": b'"fail"'}
+            await there.call("invoke", FunctionName="pay", **event)
+        while there.live.statistics["pay"].failed < 2:
+            await anyio.sleep(0.02)
+        assert [len(there.targets[arn].parcels) for arn in (QUEUE, OTHER)] == [1, 1]
+        cleared = await there.call("update_function_configuration", FunctionName="pay", DeadLetterConfig={})
+        assert "DeadLetterConfig" not in cleared
+
+
+async def test_inv_80_81_timeout_and_memory_of_a_function_of_the_api(tmp_path: Path) -> None:
+    """INV-80, 81: what is too slow is ended, and what takes too much."""
+    greedy = (
+        "import time\n"
+        "def slow(event, context): time.sleep(5)\n"
+        "def large(event, context): return len(bytearray(b'x' * 4 * 10**8)) + time.sleep(5)\n"
+    )
+    async with served(tmp_path) as there:
+        code = {"ZipFile": zipped(greedy=greedy)}
+        await there.create("slow", Code=code, Handler="greedy.slow", Timeout=1)
+        await there.create("large", Code=code, Handler="greedy.large", MemorySize=256)
+        slow, large = [await there.call("invoke", FunctionName=name) for name in ("slow", "large")]
+
+    assert orjson.loads(slow["Payload"])["errorType"] == "Sandbox.Timedout"
+    assert orjson.loads(large["Payload"])["errorType"] == "Runtime.OutOfMemory"
+
+
+async def test_no_function_has_a_code_signing_config(tmp_path: Path) -> None:
+    """Tools ask all the same: of one that is there nothing, of another 404."""
+    async with served(tmp_path) as there:
+        await there.create()
+        answer = await there.call("get_function_code_signing_config", FunctionName="pay")
+        assert content(answer) == {"FunctionName": "pay"}
+        assert (await there.refusal("get_function_code_signing_config", FunctionName="x"))[0] == 404
+        refused = await there.refusal("put_function_code_signing_config", FunctionName="pay", CodeSigningConfigArn="x")
+        assert refused[1] == "UnknownOperationException"

@@ -53,7 +53,7 @@ async def test_api_161_to_165_a_function_is_made_shown_run_and_deleted(tmp_path:
         assert status(await there.call("delete_function", FunctionName="pay")) == 204
         gone = (404, "ResourceNotFoundException", f"Function not found: {ARN}")
         for operation in ("get_function", "get_function_configuration", "delete_function", "invoke"):
-            assert await there.refused(operation, FunctionName="pay") == gone
+            assert await there.refusal(operation, FunctionName="pay") == gone
         assert (await there.call("list_functions"))["Functions"] == []
 
 
@@ -63,8 +63,8 @@ async def test_api_07_a_second_function_of_that_name(tmp_path: Path) -> None:
         await there.create()
         conflict = (409, "ResourceConflictException", "Function already exist: pay")
 
-        assert await there.refused("create_function", FunctionName="pay", **_members("two")) == conflict
-        assert await there.refused("create_function", FunctionName=ARN, **_members("two")) == conflict
+        assert await there.refusal("create_function", FunctionName="pay", **_members("two")) == conflict
+        assert await there.refusal("create_function", FunctionName=ARN, **_members("two")) == conflict
         assert (await there.says())["says"] == "one"
 
 
@@ -88,7 +88,7 @@ async def test_update_function_code_takes_effect_at_once(tmp_path: Path) -> None
         assert (await there.says())["says"] == "two"
 
         stale = {"RevisionId": created["RevisionId"]}
-        assert await there.refused("update_function_code", FunctionName="pay", ZipFile=zipped("three"), **stale) == (
+        assert await there.refusal("update_function_code", FunctionName="pay", ZipFile=zipped("three"), **stale) == (
             412,
             "PreconditionFailedException",
             "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to "
@@ -169,7 +169,7 @@ async def test_update_function_configuration_merges(tmp_path: Path) -> None:
 async def test_what_is_not_honoured_is_refused(tmp_path: Path, members: dict[str, Any], says: str) -> None:
     """CreateFunction and UpdateFunctionConfiguration refuse by name what they do not do, and nothing is left of it."""
     async with served(tmp_path) as there:
-        _, code, message = await there.refused("create_function", **({"FunctionName": "pay", **_members()} | members))
+        _, code, message = await there.refusal("create_function", **({"FunctionName": "pay", **_members()} | members))
         assert code in ("InvalidParameterValueException", "ValidationException"), code
         assert says in message
         assert (await there.call("list_functions"))["Functions"] == []
@@ -177,7 +177,7 @@ async def test_what_is_not_honoured_is_refused(tmp_path: Path, members: dict[str
         if members.keys() & {"Code", "PackageType", "FunctionName", "CodeSigningConfigArn", "Tags", "Architectures"}:
             return
         await there.create()
-        _, code, again = await there.refused("update_function_configuration", FunctionName="pay", **members)
+        _, code, again = await there.refusal("update_function_configuration", FunctionName="pay", **members)
         assert says in again
         assert (await there.says())["says"] == "one"
 
@@ -215,7 +215,7 @@ async def test_code_in_the_folder_that_eventmap_was_started_in(tmp_path: Path, m
         assert (await there.says())["says"] == "here"
         got = await there.call("get_function", FunctionName="pay")
         assert got["Code"]["Location"] == tmp_path.as_uri()
-        _, code, message = await there.refused("publish_version", FunctionName="pay")
+        _, code, message = await there.refusal("publish_version", FunctionName="pay")
 
     assert code == "InvalidParameterValueException"
     assert "give its code as a zip file to publish versions" in message
@@ -280,7 +280,7 @@ async def test_a_function_that_cannot_be_started_is_shown_and_tried_again(tmp_pa
     async with served(tmp_path / "code", store, gone=gone) as there:
         failed = await there.call("get_function_configuration", FunctionName="pay")
         assert (failed["State"], failed["StateReason"]) == ("Failed", f"The destination ARN {QUEUE} is invalid.")
-        assert (await there.refused("invoke", FunctionName="pay"))[0] == 404
+        assert (await there.refusal("invoke", FunctionName="pay"))[0] == 404
         await there.call("delete_function", FunctionName="deleted")
         mended = await there.call("update_function_configuration", FunctionName="mended", DeadLetterConfig={})
         assert mended["State"] == "Active"
@@ -330,12 +330,12 @@ async def test_declared_functions_are_shown_and_not_changed(tmp_path: Path) -> N
             "add_permission": {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "*"},
         }
         for operation, more in parameters.items():
-            refused = await there.refused(operation, FunctionName="pay", **more)
+            refused = await there.refusal(operation, FunctionName="pay", **more)
             assert refused[:2] == (409, "ResourceConflictException"), operation
             assert "declared where eventmap was started" in refused[2]
-        refused = await there.refused("tag_resource", Resource=ARN, Tags={"a": "b"})
+        refused = await there.refusal("tag_resource", Resource=ARN, Tags={"a": "b"})
         assert refused[:2] == (409, "ResourceConflictException")
-        assert (await there.refused("create_function", FunctionName="pay", **_members()))[0] == 409
+        assert (await there.refusal("create_function", FunctionName="pay", **_members()))[0] == 409
 
 
 async def test_a_server_for_anybody_takes_no_code(tmp_path: Path) -> None:
@@ -346,7 +346,7 @@ async def test_a_server_for_anybody_takes_no_code(tmp_path: Path) -> None:
             "update_function_code": {"ZipFile": zipped()},
             "update_function_configuration": {"Environment": {"Variables": {"PYTHONSTARTUP": "x"}}},
         }.items():
-            refused = await there.refused(operation, FunctionName="pay", **parameters)
+            refused = await there.refusal(operation, FunctionName="pay", **parameters)
             assert refused[:2] == (403, "AccessDeniedException"), operation
         assert (await there.call("list_functions"))["Functions"] == []
         assert not list(tmp_path.iterdir())
@@ -360,8 +360,8 @@ async def test_list_functions_pages(tmp_path: Path) -> None:
         first = await there.call("list_functions", MaxItems=2)
         second = await there.call("list_functions", Marker=first["NextMarker"])
         every = await there.call("list_functions", FunctionVersion="ALL")
-        refused = await there.refused("list_functions", Marker="?")
-        elsewhere = await there.refused("list_functions", MasterRegion="us-east-1")
+        refused = await there.refusal("list_functions", Marker="?")
+        elsewhere = await there.refusal("list_functions", MasterRegion="us-east-1")
 
     assert [each["FunctionName"] for each in first["Functions"]] == ["a", "b"]
     assert [each["FunctionName"] for each in second["Functions"]] == ["c"]
@@ -390,4 +390,4 @@ async def test_tags_of_functions(tmp_path: Path) -> None:
         assert (await there.call("list_tags", Resource=ARN))["Tags"] == {"team": "b", "cost": "1"}
         await there.call("untag_resource", Resource=ARN, TagKeys=["team", "x"])
         assert (await there.call("list_tags", Resource=ARN))["Tags"] == {"cost": "1"}
-        assert (await there.refused("list_tags", Resource=f"{ARN}s"))[:2] == (404, "ResourceNotFoundException")
+        assert (await there.refusal("list_tags", Resource=f"{ARN}s"))[:2] == (404, "ResourceNotFoundException")
