@@ -102,8 +102,9 @@ class MemoryBuses:
         gone = 0
         for archive, at in before.items():
             events = self._archived.get(archive, [])
-            old = [each for each in events if each.event.ingested_at < at][:limit]
-            self._archived[archive] = [each for each in events if each not in old]
+            old = {each.position for each in events if each.event.ingested_at < at}
+            old = set(sorted(old)[:limit])
+            self._archived[archive] = [each for each in events if each.position not in old]
             gone += len(old)
         return gone
 

@@ -31,7 +31,9 @@ def changes(before: Definitions, after: Definitions) -> dict[DocumentKey, JsonOb
     """What a store that has the one lacks of the other."""
     old, new = _values(before), _values(after)
     changed: dict[DocumentKey, JsonObject | None] = {
-        key: _document(value) for key, value in new.items() if old.get(key) != value
+        key: _document(value)
+        for key, value in new.items()
+        if (was := old.get(key)) is not value and was != value  # most are the very same
     }
     return changed | dict.fromkeys(old.keys() - new.keys())
 

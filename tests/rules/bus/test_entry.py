@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.data_classes import EventBridgeEvent
+from aws_lambda_powertools.utilities.parser.models import EventBridgeModel
 
 from eventmap.errors import BusRefusal
 from eventmap.rules.bus.entry import SIZE_LIMIT_BYTES, EntryError, check_size, read_entry
@@ -13,6 +15,7 @@ from eventmap.rules.bus.region import Region
 from eventmap.rules.bus.sources import s3_event
 
 REGION = Region("eu-west-1", "123456789012")
+ACCOUNT_AND_REGION = ("123456789012", "eu-west-1")
 NOW = 1_767_225_600.9
 ENTRY = {"Source": "shop", "DetailType": "order", "Detail": '{"a":1}'}
 
@@ -55,6 +58,18 @@ def test_src_41_a_time_that_is_none_fails_the_request() -> None:
         read(Time="yesterday")
 
     assert refused.value.error_type == "SerializationException"
+
+
+def test_src_40_powertools_reads_an_event() -> None:
+    """Its data class, and its parser's model."""
+    event = read(Resources=["r1"])
+    assert isinstance(event, BusEvent)
+
+    seen = EventBridgeEvent(event.document())
+    parsed = EventBridgeModel.model_validate(event.document())
+
+    assert (seen.source, seen.detail_type, seen.detail, seen.resources) == ("shop", "order", {"a": 1}, ["r1"])
+    assert (parsed.id, parsed.detail_type, parsed.account, parsed.region) == ("id-1", "order", *ACCOUNT_AND_REGION)
 
 
 TOO_LONG = "Parameter {0} is not valid. Reason: {0} must be {1} characters or fewer."
