@@ -123,9 +123,7 @@ class _Affixes:
             self._lengths += Counter()  # forgets the lengths that are no more
 
     def load(self, text: str) -> int:
-        found: set[int] = set()
-        self.gather(text, found)
-        return len(found)
+        return sum(len(self.owners.get(text[:length], ())) for length in self._lengths)
 
     def gather(self, value: str, found: set[int]) -> None:
         for length in self._lengths:
