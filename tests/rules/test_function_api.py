@@ -44,7 +44,7 @@ def whole() -> RecordedFunction:
         merged=False,
     )  # fmt: skip
     it = changes.provisioned_put(it, "live", {"ProvisionedConcurrentExecutions": 1}, NOW)
-    permission = {"StatementId": "s", "Action": "lambda:*", "Principal": "*"}
+    permission: dict[str, Any] = {"StatementId": "s", "Action": "lambda:*", "Principal": "*"}
     return replace(policy.permission_added(it, "live", permission, NOW)[0], reserved=3)
 
 
@@ -112,8 +112,8 @@ def test_a_number_is_given_once() -> None:
 def test_pages_of_any_list() -> None:
     """MaxItems within the limit, and a marker that goes on after what was shown, whatever went meanwhile."""
     items: list[tuple[str, Any]] = [(f"{i:03}", {"n": i}) for i in range(120)]
-    first = page("Items", items, {})
-    assert [each["n"] for each in first["Items"]] == list(range(50))  # type: ignore[index,union-attr]
+    first: Any = page("Items", items, {})
+    assert [each["n"] for each in first["Items"]] == list(range(50))
     later = page("Items", items[60:], {"Marker": [str(first["NextMarker"])], "MaxItems": ["2"]})
     assert later["Items"] == [{"n": 60}, {"n": 61}]
     assert page("Items", items[:3], {"MaxItems": ["10000"]}) == {"Items": [{"n": i} for i in range(3)]}
@@ -184,7 +184,7 @@ def test_required_says_what_is_missing() -> None:
 )
 def test_principals_as_aws_writes_them(principal: str, written: object) -> None:
     """Services by host, accounts by their root."""
-    body = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": principal}
+    body: dict[str, Any] = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": principal}
     assert policy.permission_added(function(), "", body, NOW)[1]["Principal"] == written
 
 

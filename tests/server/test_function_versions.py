@@ -55,7 +55,7 @@ async def test_publishing_again_what_has_not_changed(tmp_path: Path) -> None:
         assert f"is different from current CodeSHA256 in $LATEST ({created['CodeSha256']})" in refused[2]
         assert await there.refusal("publish_version", FunctionName="pay", RevisionId="x") == STALE
 
-        code = {"ZipFile": zipped("two"), "Publish": True}
+        code: dict[str, Any] = {"ZipFile": zipped("two"), "Publish": True}
         assert (await there.call("update_function_code", FunctionName="pay", **code))["Version"] == "2"
         await there.call("delete_function", FunctionName="pay", Qualifier="2")
         assert await there.refusal("invoke", FunctionName="pay:2") == (
@@ -379,7 +379,7 @@ async def test_permissions_are_kept_and_shown(tmp_path: Path) -> None:
         other = usual | {"StatementId": "x", "Principal": "123456789012"}
         assert (await there.refusal("add_permission", **other, RevisionId="no"))[1] == "PreconditionFailedException"
         await there.call("add_permission", **other, RevisionId=policy["RevisionId"])
-        conditions = {
+        conditions: dict[str, Any] = {
             "EventSourceToken": "t", "PrincipalOrgID": "o-1234567890", "FunctionUrlAuthType": "NONE",
             "InvokedViaFunctionUrl": True,
         }  # fmt: skip
