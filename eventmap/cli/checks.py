@@ -12,6 +12,7 @@ from eventmap.cli.run_options import (
     BUCKET_SETTINGS,
     FAILURE_SETTINGS,
     HTTP_SETTINGS,
+    LISTENER_SETTINGS,
     QUEUE_SETTINGS,
     RULE_SETTINGS,
     SCHEDULE_SETTINGS,
@@ -109,6 +110,7 @@ def _check_configured(options: RunOptions, config: ConfigFile) -> None:
 
 def _check_what_settings_are_for(options: RunOptions) -> None:
     polled = options.sqs or options.has_streams
+    listens = options.http is not None or options.http_api is not None
     shared = options.given_among((*SHARED_SETTINGS, "filter", "report_batch_item_failures"))
     for names, given, kinds in (
         (shared, polled, "--sqs, --kinesis and --dynamodb"),
@@ -119,6 +121,7 @@ def _check_what_settings_are_for(options: RunOptions) -> None:
         (options.given_among(SCHEDULE_SETTINGS), options.schedule, "--schedule"),
         (options.given_among(RULE_SETTINGS), options.event_pattern, "--event-pattern"),
         (options.given_among(HTTP_SETTINGS), options.http_api is not None, "--http-api"),
+        (options.given_among(LISTENER_SETTINGS), listens, "--http and --http-api"),
         (options.given_among(SERVER_SETTINGS), options.http is not None, "--http"),
     ):
         if names and not given:

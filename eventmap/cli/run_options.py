@@ -44,7 +44,8 @@ EVENT_SETTINGS: Final = ("maximum_event_age_in_seconds", "on_success", "dead_let
 SCHEDULE_SETTINGS: Final = ("schedule_timezone",)
 RULE_SETTINGS: Final = ("bus",)
 HTTP_SETTINGS: Final = ("http_format",)
-SERVER_SETTINGS: Final = ("host", "public_url", "allow_anonymous")
+LISTENER_SETTINGS: Final = ("host", "public_url")
+SERVER_SETTINGS: Final = ("allow_anonymous",)
 _REPEATABLE: Final = ("targets", *SOURCES, "filter", "s3_events")
 
 

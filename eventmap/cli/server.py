@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from eventmap.cli.failure import Misuse
 from eventmap.errors import ConfigurationError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from eventmap.service.settings import HttpApiSettings, HttpSettings
 
 KEY_VARIABLES: Final = ("EVENTMAP_ACCESS_KEY_ID", "EVENTMAP_SECRET_ACCESS_KEY")
+LOOPBACK: Final = "127.0.0.1"
 _NEEDED: Final = ("starlette", "uvicorn", "httptools", "cryptography")
 
 
@@ -60,7 +62,10 @@ def http_api_settings(options: RunOptions) -> HttpApiSettings | None:
     _check_installed()
     from eventmap.service.settings import HttpApiSettings
 
-    return HttpApiSettings(port=options.http_api)
+    _check_public_url(options.public_url)
+    public = urlsplit(options.public_url or "").hostname
+    hosts = frozenset() if public is None else frozenset({public.lower()})
+    return HttpApiSettings(host=options.host or LOOPBACK, port=options.http_api, public_hosts=hosts)
 
 
 def schedule_place(options: RunOptions) -> tuple[str, Path | None]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
 from eventmap.function import Function
-from eventmap.http_route import HttpRoute
+from eventmap.http_route import HttpRoute, check_streams
 from eventmap.runtime.tail import TailedLog
 from eventmap.service.asynchronous import AsynchronousQueues, Here
 from eventmap.service.buckets import PreparedBucket, prepare_bucket
@@ -118,4 +118,5 @@ def _served(
 ) -> Part:
     for route in declared.routes:
         declared_function(here.functions, route.function_name, route.route)
+    check_streams(declared.routes, here.functions)
     return http_api.serving(functions.invokable, (here.region, here.account_id), stop_budget_s=stop_budget_s)

@@ -36,6 +36,7 @@ class HttpApiListener:
         self.routes: tuple[HttpRoute, ...] = tuple(routes)
         self._listener: socket.socket = bind(settings.host, settings.port, option="--http-api")
         self.url: str = url_of(self._listener)
+        self.public_hosts: frozenset[str] | None = settings.public_hosts
         self.statistics: ServerStatistics = ServerStatistics()
 
     def close(self) -> None:
@@ -80,6 +81,7 @@ class ServedHttpApi:
             account_id=self._account_id,
             statistics=statistics,
             limits=limits,
+            public_hosts=self._api.public_hosts,
         )
         try:
             async with serving(

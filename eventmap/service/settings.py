@@ -76,10 +76,14 @@ class HttpApiSettings:
     """The listener of HTTP routes, beside the server of the Lambda API. Raises: ConfigurationError."""
 
     host: str = "127.0.0.1"
-    """The address it listens on."""
+    """The address it listens on: whoever reaches that may send requests."""
 
     port: int = 0
     """0 = any that is free; `running.http_api_url` tells which."""
+
+    public_hosts: frozenset[str] | None = frozenset()
+    """Names, in lower case and without port, it is reached under besides `localhost` and addresses; None = any, which
+    lets a web page reach a machine's own server under a name of the page's (DNS rebinding)."""
 
     def __post_init__(self) -> None:
         _check_port(self.port)

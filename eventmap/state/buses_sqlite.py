@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-import anyio
 import orjson
 
 from eventmap.errors import StateError
@@ -19,11 +16,9 @@ from eventmap.rules.bus.delivery import Delivery
 from eventmap.rules.bus.documents import Changes, DocumentKey
 from eventmap.rules.bus.event import unpacked
 from eventmap.rules.bus.taken import NOTHING, ArchivedEvent, Taken
-from eventmap.sqlite_file import identity, open_file, reported, transaction
 from eventmap.state import bus_rows
 from eventmap.state.bus_rows import BUS_FILE
-from eventmap.state.group_commit import GroupCommit, Write
-from eventmap.state.owner_lock import OwnerLock
+from eventmap.state.owned_file import OwnedFile
 
 T = TypeVar("T")
 
@@ -37,40 +32,27 @@ class SqliteBuses:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path: Path = Path(path).absolute()
-        self._owner = OwnerLock(self.path, BUS_FILE)
-        # Reads have a connection and a thread of their own: they never wait for the disk to sync.
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="eventmap-buses-read")
-        self._reader: sqlite3.Connection | None = None
-        self._writer: GroupCommit | None = None
-        self._is_closed = False
+        self._file = OwnedFile(path, BUS_FILE)
+        self.path: Path = self._file.path
         self._held: set[str] = set()  # delivery ids
 
     async def prepare(self) -> None:
         """Open the file, or make it, and be its only owner. May be called again."""
-        if self._writer is None:
-            self._writer, self._reader = await self._in_thread(self._open)
+        await self._file.open()
 
     async def aclose(self) -> None:
         """Finish what is being written, close the file, and let another process own it. Twice is fine."""
-        if self._is_closed:
-            return
-        with anyio.CancelScope(shield=True):  # bounded by the calls before it
-            if self._writer is not None:
-                await self._writer.aclose()
-            await self._in_thread(self._close)
-        self._is_closed = True
-        self._thread.shutdown(wait=False)
+        await self._file.aclose()
 
     async def documents(self) -> Mapping[DocumentKey, JsonObject]:
-        rows = await self._read(bus_rows.select_documents)
+        rows = await self._file.read(bus_rows.select_documents)
         return {(kind, key): self._checked(f"{kind} {key!r}", orjson.loads, text) for kind, key, text in rows}
 
     async def change(self, changes: Changes) -> None:
-        await self._write(lambda connection: bus_rows.change_documents(connection, changes))
+        await self._file.write(lambda connection: bus_rows.change_documents(connection, changes))
 
     async def take(self, taken: Taken) -> None:
-        await self._write(lambda connection: _take(connection, taken))
+        await self._file.write(lambda connection: _take(connection, taken))
 
     async def due(self, now: float, limit: int, *, without: Collection[str] = ()) -> Sequence[Delivery]:
         held = frozenset(self._held)  # before the look: what is let go of later may be seen as it was before
@@ -80,7 +62,7 @@ class SqliteBuses:
             rows = [bus_rows.select_delivery(connection, delivery_id) for delivery_id, _ in list(ids)]
             return [row for row in rows if row is not None]
 
-        rows = await self._read(due)
+        rows = await self._file.read(due)
         found = [self._checked(f"delivery {row[0]!r}", bus_rows.delivery_of, row) for row in rows]
         found = [delivery for delivery in found if delivery.delivery_id not in self._held]
         self._held.update(delivery.delivery_id for delivery in found)
@@ -92,10 +74,10 @@ class SqliteBuses:
         def first(connection: sqlite3.Connection) -> float | None:
             return next((at for _, at in bus_rows.ids_due(connection, float("inf"), held, without)), None)
 
-        return await self._read(first)
+        return await self._file.read(first)
 
     async def again(self, delivery: Delivery) -> None:
-        await self._write(lambda connection: bus_rows.update_delivery(connection, delivery))
+        await self._file.write(lambda connection: bus_rows.update_delivery(connection, delivery))
         self._held.discard(delivery.delivery_id)
 
     async def done(self, delivery: Delivery, taken: Taken = NOTHING) -> None:
@@ -103,42 +85,22 @@ class SqliteBuses:
             bus_rows.delete_delivery(connection, delivery.delivery_id)
             _take(connection, taken)
 
-        await self._write(write)
+        await self._file.write(write)
         self._held.discard(delivery.delivery_id)
 
     async def owed(self, limit: int, *, due_by: float = float("inf")) -> int:
-        return await self._read(lambda connection: bus_rows.count_owed(connection, due_by, limit))
+        return await self._file.read(lambda connection: bus_rows.count_owed(connection, due_by, limit))
 
     async def archived(self, archive: str, after: int, limit: int) -> Sequence[ArchivedEvent]:
-        rows = await self._read(lambda connection: bus_rows.select_archived(connection, archive, after, limit))
+        rows = await self._file.read(lambda connection: bus_rows.select_archived(connection, archive, after, limit))
         what = f"event of archive {archive!r}"
         return [ArchivedEvent(position, self._checked(what, unpacked, text)) for position, text in rows]
 
     async def archive_sizes(self) -> Mapping[str, tuple[int, int]]:
-        return await self._read(bus_rows.select_sizes)
+        return await self._file.read(bus_rows.select_sizes)
 
     async def forget(self, before: Mapping[str, float], limit: int) -> int:
-        return await self._write(lambda connection: bus_rows.forget(connection, before, limit))
-
-    # What follows runs in one of the two threads.
-
-    def _open(self) -> tuple[GroupCommit, sqlite3.Connection]:
-        writing = open_file(self.path, BUS_FILE)
-        try:
-            self._owner.hold()
-            reading = open_file(self.path, BUS_FILE, inspect=False)
-        except BaseException:
-            writing.close()
-            self._owner.drop()
-            raise
-        return GroupCommit(writing, self.path, BUS_FILE, identity(self.path)), reading
-
-    def _close(self) -> None:
-        if self._reader is not None:
-            self._reader.close()
-        self._owner.drop()
-
-    # And what does not.
+        return await self._file.write(lambda connection: bus_rows.forget(connection, before, limit))
 
     def _checked(self, what: str, read: Callable[..., T], written: object) -> T:
         try:
@@ -148,28 +110,6 @@ class SqliteBuses:
                 f"bus file {self.path} holds what cannot be read, {what} ({error}): restore it from a backup, or move "
                 f"it away to begin without {BUS_FILE.without}"
             ) from error
-
-    async def _write(self, write: Write[T]) -> T:
-        if self._writer is None or self._is_closed:
-            raise self._not_open()
-        return await self._writer.write(write)
-
-    async def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
-        def reported_read() -> T:
-            if self._reader is None:
-                raise self._not_open()
-            with reported(self.path, BUS_FILE), transaction(self._reader, "DEFERRED"):
-                return read(self._reader)
-
-        return await self._in_thread(reported_read)
-
-    async def _in_thread(self, call: Callable[[], T]) -> T:
-        if self._is_closed:
-            raise self._not_open()
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
-
-    def _not_open(self) -> StateError:
-        return StateError(f"bus file {self.path} is not open: prepare() comes first, aclose() last")
 
 
 def _take(connection: sqlite3.Connection, taken: Taken) -> None:

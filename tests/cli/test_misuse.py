@@ -120,7 +120,7 @@ CASES = [
     ("run handlers:app --http-api 0", 2, "declares none: write @app.http"),
     ("run a=handlers:handler b=handlers:handler --http-api 0 --local", 2, "take the same requests"),
     ("run handlers:handler --sqs q --http 0 --workers 2", 2, "which listens and owns the accepted events"),
-    ("run handlers:handler --sqs q --host 0.0.0.0", 2, "--host is for --http, and none is given"),
+    ("run handlers:handler --sqs q --host 0.0.0.0", 2, "--host is for --http and --http-api, and none is given"),
     ("run handlers:handler --sqs q --http 65536", 2, "--http"),
     ("run a,b=handlers:handler --sqs q", 2, "Value 'a,b' at 'functionName'"),
     ("run a=handlers:handler a=handlers:echo --sqs q", 2, "two functions are called 'a'"),
