@@ -130,10 +130,6 @@ class FunctionRuntime:
             self._release(code, environment)
         return completed.response
 
-    def qualified(self, qualifier: str) -> QualifiedRuntime:
-        """The same function, addressed by an alias or version: each invocation runs what that names then."""
-        return QualifiedRuntime(self, f"{self._arn}:{qualifier}")
-
     async def warm(self) -> FunctionError | None:
         """Run Init of `$LATEST` in one environment now, if none is warm, and keep it; returns why Init failed.
 
@@ -267,27 +263,6 @@ class FunctionRuntime:
                 await self._sooner.wait()
             for code in self._codes.values():
                 self._shut_down(code.pool.expire(elapsed_s()))
-
-
-class QualifiedRuntime:
-    """A function as one of its aliases or versions; Refused once that is gone."""
-
-    def __init__(self, runtime: FunctionRuntime, arn: str) -> None:
-        self.arn: str = arn  #: qualified
-        self._runtime = runtime
-
-    async def invoke(
-        self,
-        event: Event,
-        *,
-        request_id: str | None = None,
-        client_context: JsonObject | None = None,
-        trace_id: str = "",
-    ) -> Response:
-        """See `FunctionRuntime.invoke`."""
-        return await self._runtime.invoke(
-            event, request_id=request_id, client_context=client_context, invoked_arn=self.arn, trace_id=trace_id
-        )
 
 
 def new_request_id() -> str:

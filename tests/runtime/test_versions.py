@@ -86,9 +86,6 @@ async def test_what_a_function_has_not_does_not_run(folders: list[str]) -> None:
     """An alias or version that went while the call was on its way: other code would be worse than none."""
     async with running("app:handler", **settings(folders)) as runtime:
         assert await runtime.invoke(event(), invoked_arn=f"{OWN}:2") == Refused("ResourceNotFoundException")
-        assert await runtime.qualified("gone").invoke(event()) == Refused("ResourceNotFoundException")
-        live = runtime.qualified("live")
-        assert (live.arn, returned(await live.invoke(event()))["says"]) == (f"{OWN}:live", "one")
 
 
 async def test_environments_stay_warm_over_changes_they_cannot_see(folders: list[str]) -> None:
