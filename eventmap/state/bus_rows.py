@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -38,8 +39,9 @@ BUS_FILE: Final = FileKind(
             event BLOB NOT NULL,
             progress BLOB NOT NULL
         )""",
-        # With what those that are held, or whose addressee is busy, are passed over by, without a look at their rows.
-        "CREATE INDEX deliveries_by_due ON deliveries (due_at, position, addressee, delivery_id)",
+        "CREATE INDEX deliveries_by_due ON deliveries (due_at)",
+        # Those of an addressee that is busy, which may be many, are never looked at; those that are held, not whole.
+        "CREATE INDEX deliveries_by_addressee ON deliveries (addressee, due_at, position, delivery_id)",
         """CREATE TABLE archived (
             position INTEGER PRIMARY KEY AUTOINCREMENT,
             archive TEXT NOT NULL,
@@ -60,7 +62,10 @@ _UPDATE_DELIVERY: Final = "UPDATE deliveries SET addressee = ?, due_at = ?, prog
 _DELETE_DELIVERY: Final = "DELETE FROM deliveries WHERE delivery_id = ?"
 _SELECT_DELIVERY: Final = """
     SELECT delivery_id, due_at, rule_arn, target, event, progress FROM deliveries WHERE delivery_id = ?"""
-_SELECT_IDS: Final = "SELECT delivery_id, due_at, addressee FROM deliveries WHERE due_at <= ? ORDER BY due_at, position"
+_NEXT_ADDRESSEE: Final = "SELECT min(addressee) FROM deliveries WHERE addressee > ?"
+_SELECT_IDS: Final = """
+    SELECT due_at, position, delivery_id FROM deliveries
+    WHERE addressee = ? AND due_at <= ? ORDER BY due_at, position"""
 _COUNT_OWED: Final = "SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE due_at <= ? LIMIT ?)"
 
 _INSERT_ARCHIVED: Final = "INSERT INTO archived (archive, ingested_at, size, event) VALUES (?, ?, ?, ?)"
@@ -120,9 +125,22 @@ def ids_due(
     connection: sqlite3.Connection, until: float, held: Collection[str], without: Collection[str]
 ) -> Iterator[tuple[str, float]]:
     """With when each is due, the longest due first; passing over those that are held, and those addressees."""
-    for delivery_id, due_at, addressee in connection.execute(_SELECT_IDS, (until,)):
-        if delivery_id not in held and addressee not in without:
+    each = [
+        connection.execute(_SELECT_IDS, (addressee, until))
+        for addressee in _addressees(connection)
+        if addressee not in without
+    ]
+    for due_at, _, delivery_id in heapq.merge(*each):
+        if delivery_id not in held:
             yield delivery_id, due_at
+
+
+def _addressees(connection: sqlite3.Connection) -> Iterator[str]:
+    """Each once; a step in an index for each, however many deliveries it has."""
+    last = ""
+    while (addressee := connection.execute(_NEXT_ADDRESSEE, (last,)).fetchone()[0]) is not None:
+        yield addressee
+        last = addressee
 
 
 def count_owed(connection: sqlite3.Connection, due_by: float, limit: int) -> int:
