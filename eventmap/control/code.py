@@ -121,7 +121,7 @@ def _extract(zipped: bytes, folder: Path) -> None:
                     continue
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 left -= _write(package, entry, path, left)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         if isinstance(error, InvalidParameterValue):
             raise
         raise InvalidParameterValue(UNREADABLE) from error

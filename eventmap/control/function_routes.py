@@ -22,12 +22,27 @@ _PROVISIONED: Final = "/2019-09-30/functions/{FunctionName}/provisioned-concurre
 _EVENTS: Final = "/2019-09-25/functions/{FunctionName}/event-invoke-config"
 
 Answer = Callable[[Call], Awaitable[JsonObject | None]]
+Operation = tuple[str, str, str, int, Answer]
+"""Its name, method and path, the status of its answer, and how it answers."""
 
 
 def function_routes(functions: ControlledFunctions) -> list[Route]:
     """Before `refused_routes`. Their tags have a route of their own: `tags.tag_routes({"function": functions, …})`."""
     qualifiers, settings = Qualifiers(functions.kept), FunctionSettings(functions.kept)
-    operations: list[tuple[str, str, str, int, Answer]] = [
+    operations = (
+        *_of_functions(functions, qualifiers),
+        *_of_qualifiers(qualifiers),
+        *_of_concurrency(settings),
+        *_of_other_settings(settings),
+    )
+    return [
+        Route(operation, method, template, status, _refusing(answer))
+        for operation, method, template, status, answer in operations
+    ]
+
+
+def _of_functions(functions: ControlledFunctions, qualifiers: Qualifiers) -> list[Operation]:
+    return [
         ("CreateFunction", "POST", _ALL, 201, lambda call: functions.create(call.body)),
         ("ListFunctions", "GET", _ALL, 200, lambda call: qualifiers.list_functions(call.query)),
         ("GetFunction", "GET", _ONE, 200, lambda call: qualifiers.get(*_named(call))),
@@ -38,6 +53,11 @@ def function_routes(functions: ControlledFunctions) -> list[Route]:
             lambda call: functions.update_configuration(_name(call), call.body),
         ),
         ("DeleteFunction", "DELETE", _ONE, 204, lambda call: functions.delete(*_named(call))),
+    ]
+
+
+def _of_qualifiers(qualifiers: Qualifiers) -> list[Operation]:
+    return [
         ("PublishVersion", "POST", f"{_ONE}/versions", 201, lambda call: qualifiers.publish(_name(call), call.body)),
         (
             *("ListVersionsByFunction", "GET", f"{_ONE}/versions", 200),
@@ -54,6 +74,11 @@ def function_routes(functions: ControlledFunctions) -> list[Route]:
             *("DeleteAlias", "DELETE", _ALIAS, 204),
             lambda call: qualifiers.delete_alias(_name(call), call.parameters["Name"]),
         ),
+    ]
+
+
+def _of_concurrency(settings: FunctionSettings) -> list[Operation]:
+    return [
         ("PutFunctionConcurrency", "PUT", _RESERVED, 200, lambda call: settings.reserve(_name(call), call.body)),
         ("DeleteFunctionConcurrency", "DELETE", _RESERVED, 204, lambda call: settings.unreserve(_name(call))),
         (
@@ -81,6 +106,11 @@ def function_routes(functions: ControlledFunctions) -> list[Route]:
             204,
             lambda call: settings.unprovision(*_named(call)),
         ),
+    ]
+
+
+def _of_other_settings(settings: FunctionSettings) -> list[Operation]:
+    return [
         (
             "PutFunctionEventInvokeConfig",
             "PUT",
@@ -123,10 +153,6 @@ def function_routes(functions: ControlledFunctions) -> list[Route]:
             lambda call: settings.code_signing(_name(call)),
         ),
         ("GetAccountSettings", "GET", "/2016-08-19/account-settings", 200, lambda _: settings.account()),
-    ]
-    return [
-        Route(operation, method, template, status, _refusing(answer))
-        for operation, method, template, status, answer in operations
     ]
 
 
