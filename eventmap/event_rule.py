@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
@@ -14,8 +14,10 @@ from eventmap.function import check_range
 from eventmap.rules.bus.region import DEFAULT_BUS
 from eventmap.rules.bus.requests import TARGET
 from eventmap.rules.bus.shapes import check
+from eventmap.rules.bus.sources import NOTIFICATIONS
 from eventmap.rules.bus.target import DEFAULT_EVENT_AGE_S, DEFAULT_RETRY_ATTEMPTS, BusTarget, read_target
 from eventmap.rules.pattern import EventPattern
+from eventmap.subscription import S3Notification
 
 _NAME: Final = re.compile(r"[\.\-_A-Za-z0-9]{1,64}", re.ASCII)
 _BUS_NAME: Final = re.compile(r"[\.\-_A-Za-z0-9]{1,256}", re.ASCII)
@@ -37,6 +39,12 @@ class EventRule:
 
     event_bus_name: str = DEFAULT_BUS
     """The bus; one that is not there is made."""
+
+    buckets: Sequence[str] = ()
+    """Our own setting: buckets, by name or ARN, whose changes are put on the bus as S3's events (SRC-31).
+
+    They are for every rule of the bus, and are put there while this one is disabled, too.
+    """
 
     input: Any = None
     """What the function gets in place of the event: any JSON value, text being JSON text (SRC-44); None = the event."""
@@ -73,6 +81,9 @@ class EventRule:
         check_range("maximumEventAgeInSeconds", self.maximum_event_age_in_seconds, 60, DEFAULT_EVENT_AGE_S)
         if not isinstance(self.enabled, bool):
             raise InvalidParameterValue(f"enabled must be true or false, not {self.enabled!r}")
+        if not isinstance(self.buckets, list | tuple):
+            raise InvalidParameterValue(f'buckets must be a list such as ["photos"], not {self.buckets!r}')
+        _notifications(self.function_name, self.buckets)
         self.target(_ANY_FUNCTION)
 
     @property
@@ -108,6 +119,11 @@ class EventRule:
         except BusRefusal as error:
             raise InvalidParameterValue(f"rule {self.rule_name!r}: {error}") from None
 
+    @property
+    def notifications(self) -> tuple[S3Notification, ...]:
+        """What each of the buckets is to tell."""
+        return _notifications(self.function_name, self.buckets)
+
     def _input_text(self) -> str | None:
         return self.input if self.input is None or isinstance(self.input, str) else _json_text("input", self.input)
 
@@ -122,6 +138,11 @@ def event_rule_of(settings: Mapping[str, Any]) -> EventRule:
         if name not in known:
             raise InvalidParameterValue(f"{name} is not a setting of a rule; known are {', '.join(sorted(known))}")
     return EventRule(**settings)
+
+
+def _notifications(function_name: str, buckets: Sequence[str]) -> tuple[S3Notification, ...]:
+    """Raises: InvalidParameterValue for what names no bucket."""
+    return tuple(S3Notification(bucket=bucket, function_name=function_name, events=NOTIFICATIONS) for bucket in buckets)
 
 
 def _json_text(field: str, value: object) -> str:

@@ -81,7 +81,7 @@ async def create_sources(place: Place, plan: Plan, key: TableKey) -> None:
         async with open_topics(place.aws) as topics:
             for name in names:
                 await topics.create_topic(name)
-    if names := names_of("s3", plan.mappings):
+    if names := list(dict.fromkeys([*names_of("s3", plan.mappings), *plan.bus_buckets])):
         async with open_objects(place.aws) as objects:
             for name in names:
                 await objects.create_bucket(name)
@@ -125,6 +125,7 @@ def _localized(mapping: AnyMapping, place: Place) -> AnyMapping:
             arn = _localized_arn(mapping.on_failure, place, ())
             return replace(mapping, destination_config={"OnFailure": {"Destination": arn}})
         case EventRule():
+            mapping = replace(mapping, buckets=tuple(told.bucket_name for told in mapping.notifications))
             if mapping.dead_letter_arn is None:
                 return mapping
             return replace(mapping, dead_letter_arn=_localized_arn(mapping.dead_letter_arn, place, ()))

@@ -44,6 +44,14 @@ Bus = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Of --event-pattern: the bus; default.", rich_help_panel=SOURCE_PANEL),
 ]
+BusBucket = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="BUCKET|ARN",
+        help="Of --event-pattern: put this bucket's changes on the bus; repeatable.",
+        rich_help_panel=SOURCE_PANEL,
+    ),
+]
 HttpApi = Annotated[
     int | None,
     typer.Option(

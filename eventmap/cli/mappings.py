@@ -63,7 +63,10 @@ def build_mapping(kind: Kind, settings: Mapping[str, Any]) -> AnyMapping:
         case "schedule":
             return schedule_of(settings)
         case "event":
-            return event_rule_of(settings)
+            rule = event_rule_of(settings)
+            for told in rule.notifications:
+                _check_bucket(told)
+            return rule
         case "http":
             return http_route_of(settings)
         case "kinesis" | "dynamodb":

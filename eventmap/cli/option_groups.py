@@ -54,6 +54,7 @@ class PushSettings:
     s3_suffix: push_parameters.S3Suffix = None
     schedule_timezone: event_parameters.ScheduleTimezone = None
     bus: event_parameters.Bus = None
+    bus_bucket: event_parameters.BusBucket = None
     http_format: event_parameters.HttpFormatOption = None
     keep_subscriptions: push_parameters.KeepSubscriptions = False
 

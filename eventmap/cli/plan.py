@@ -92,6 +92,11 @@ class Plan:
         return tuple(mapping for mapping in self.mappings if isinstance(mapping, EventRule))
 
     @property
+    def bus_buckets(self) -> tuple[str, ...]:
+        """The name of each bucket whose changes are put on a bus."""
+        return tuple(dict.fromkeys(told.bucket_name for rule in self.rules for told in rule.notifications))
+
+    @property
     def routes(self) -> tuple[HttpRoute, ...]:
         return tuple(mapping for mapping in self.mappings if isinstance(mapping, HttpRoute))
 

@@ -42,11 +42,11 @@ BUCKET_SETTINGS: Final = ("s3_events", "s3_prefix", "s3_suffix")
 FAILURE_SETTINGS: Final = ("maximum_retry_attempts", "on_failure")  # of streams and of asynchronous events
 EVENT_SETTINGS: Final = ("maximum_event_age_in_seconds", "on_success", "dead_letter")
 SCHEDULE_SETTINGS: Final = ("schedule_timezone",)
-RULE_SETTINGS: Final = ("bus",)
+RULE_SETTINGS: Final = ("bus", "bus_bucket")
 HTTP_SETTINGS: Final = ("http_format",)
 LISTENER_SETTINGS: Final = ("host", "public_url")
 SERVER_SETTINGS: Final = ("allow_anonymous",)
-_REPEATABLE: Final = ("targets", *SOURCES, "filter", "s3_events")
+_REPEATABLE: Final = ("targets", *SOURCES, "filter", "s3_events", "bus_bucket")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +81,7 @@ class RunOptions:
     s3_suffix: str | None = None
     schedule_timezone: str | None = None
     bus: str | None = None
+    bus_bucket: tuple[str, ...] = ()
     http_format: str | None = None
     keep_subscriptions: bool = False
     maximum_event_age_in_seconds: int | None = None
@@ -169,7 +170,8 @@ class RunOptions:
             case "schedule":
                 return _renamed(self._given(SCHEDULE_SETTINGS), "schedule_timezone", "schedule_expression_timezone")
             case "event":
-                return _renamed(self._given(RULE_SETTINGS), "bus", "event_bus_name")
+                rule = _renamed(self._given(RULE_SETTINGS), "bus", "event_bus_name")
+                return _renamed(rule, "bus_bucket", "buckets")
             case "http":
                 return _renamed(self._given(HTTP_SETTINGS), "http_format", "payload_format")
             case "kinesis" | "dynamodb":

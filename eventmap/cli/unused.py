@@ -17,7 +17,7 @@ def refuse_unused(plan: Plan, options: RunOptions) -> None:
     if not plan.mappings and options.http is None:
         raise Misuse("nothing to poll: no function is mapped to a source")
     _refuse_unused_services(plan, options)
-    if options.until_empty and not plan.queues and not plan.pushes:
+    if options.until_empty and not (plan.queues or plan.pushes or plan.bus_buckets):
         raise Misuse(
             "--until-empty is for queues, topics and buckets, and none is mapped; a stream is never empty: use "
             "--until-caught-up"
@@ -26,7 +26,7 @@ def refuse_unused(plan: Plan, options: RunOptions) -> None:
         raise Misuse(f"{given[0]} is for streams, and none is mapped")
     if options.until_caught_up and not plan.streams:
         raise Misuse("--until-caught-up is for streams, and none is mapped; use --until-empty for queues")
-    if not plan.pushes and options.keep_subscriptions:
+    if options.keep_subscriptions and not (plan.pushes or plan.bus_buckets):
         raise Misuse("--keep-subscriptions is for topics and buckets, and none is mapped")
     if not plan.takes_events and options.http is None:
         if given := options.given_among((*EVENT_SETTINGS, "events")):
@@ -51,10 +51,11 @@ def _refuse_unused_services(plan: Plan, options: RunOptions) -> None:
         raise Misuse("--schedule-state is for schedules, and there are none")
     if options.control is not None and options.http is None:
         raise Misuse("--control is for the API of mappings and functions, and nobody serves it: add --http")
-    if options.buses is not None and options.http is None:
+    if options.buses is not None and options.http is None and not plan.rules:
         raise Misuse("--buses is for event buses, and nobody serves them: add --http")
-    if plan.rules and options.http is None:
+    fed = {rule.event_bus_name for rule in plan.rules if rule.buckets}
+    if options.http is None and any(rule.event_bus_name not in fed for rule in plan.rules):
         raise Misuse(
             "a rule waits for events, and nobody could put any on its bus: add --http PORT, where "
-            "`aws events put-events --endpoint-url` reaches it"
+            "`aws events put-events --endpoint-url` reaches it, or --bus-bucket"
         )

@@ -25,11 +25,15 @@ class PreparedBucket:
 
     way: Literal["queue"] = "queue"
 
-    def __init__(self, notification: S3Notification, arn: str, api: BucketApi, queues: QueueApi) -> None:
+    def __init__(
+        self, notification: S3Notification, arn: str, api: BucketApi, queues: QueueApi, *, purpose: str = ""
+    ) -> None:
+        """`purpose` tells apart what differs in nothing else; "" = to push to the function."""
         self.notification: S3Notification = notification
         self.arn: str = arn
         self._api = api
         self._queues = queues
+        self._purpose = purpose
 
     @property
     def function_name(self) -> str:
@@ -59,18 +63,20 @@ class PreparedBucket:
     @property
     def _identifier(self) -> str:
         mine = self.notification
-        detail = json.dumps([sorted(mine.events), mine.prefix, mine.suffix])
+        detail = json.dumps([sorted(mine.events), mine.prefix, mine.suffix, *filter(None, [self._purpose])])
         return own_queue_name(self.function_name, self.arn, detail)
 
 
-async def prepare_bucket(notification: S3Notification, connections: Connections) -> PreparedBucket:
-    """Raises: BucketNotFound, ConfigurationError, SourceError."""
+async def prepare_bucket(
+    notification: S3Notification, connections: Connections, *, purpose: str = ""
+) -> PreparedBucket:
+    """`purpose` as `PreparedBucket` has it. Raises: BucketNotFound, ConfigurationError, SourceError."""
     api, region = await connections.for_buckets()
     async for attempt in patiently():
         with attempt:
             await api.find_bucket(notification.bucket_name)
     arn = f"arn:{partition(region)}:s3:::{notification.bucket_name}"
-    return PreparedBucket(notification, arn, api, await connections.for_queue(None, None))
+    return PreparedBucket(notification, arn, api, await connections.for_queue(None, None), purpose=purpose)
 
 
 def receivers_of(buckets: Sequence[PreparedBucket], queues: Mapping[str, Queue]) -> dict[str, S3Receiver]:

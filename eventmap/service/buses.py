@@ -29,6 +29,7 @@ from eventmap.rules.schedule.event import Origin, Run, scheduled_event
 from eventmap.rules.schedule.expression import parse_expression
 from eventmap.rules.schedule.timetable import Timetable
 from eventmap.service.asynchronous import AsynchronousQueues, Here
+from eventmap.service.bus_buckets import BusBucket, prepare_bus_buckets
 from eventmap.service.declared import declared_function
 from eventmap.service.settings import BUSES_PATH
 from eventmap.state.buses_memory import MemoryBuses
@@ -40,10 +41,14 @@ _log = telemetry.logger("eventmap.service")
 
 
 class EventBuses:
-    """A `Part`. `clockwork` runs the rules that have a schedule, and is started before."""
+    """A `Part`. `clockwork` runs the rules that have a schedule, and is started before.
 
-    def __init__(self, engine: BusEngine, clockwork: Clockwork) -> None:
+    `buckets` are connected and disconnected by whoever has the sources of the service.
+    """
+
+    def __init__(self, engine: BusEngine, clockwork: Clockwork, buckets: Sequence[BusBucket]) -> None:
         self.engine: BusEngine = engine
+        self.buckets: tuple[BusBucket, ...] = tuple(buckets)
         self._clockwork = clockwork
         self._timed: dict[str, BusRule] = {}  # by ARN: what the clockwork has
 
@@ -135,7 +140,7 @@ async def open_buses(
 ) -> EventBuses:
     """The buses there are, with the rules that are declared; ends of events that name a bus here find it from now on.
 
-    Raises: ConfigurationError, StateError.
+    Raises: ConfigurationError, StateError, SourceError for a bucket.
     """
     region = Region(here.region, here.account_id)
 
@@ -150,11 +155,12 @@ async def open_buses(
     await engine.prepare()
     for rule in rules:
         declared_function(here.functions, rule.function_name, rule.rule_name)
+    buckets = await prepare_bus_buckets(rules, engine, here.connections)
     managed = [_managed(here, rule) for rule in rules]
     now = utc_now().timestamp()
     await engine.change(lambda definitions, _: (definitions.with_managed(managed, now), None))
     queues.bus_here = lambda arn: None if region.local_bus(arn) is None else _BusHere(engine)
-    return EventBuses(engine, clockwork)
+    return EventBuses(engine, clockwork, buckets)
 
 
 def _store(here: Here, stack: AsyncExitStack) -> BusStore:

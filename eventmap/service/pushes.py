@@ -4,6 +4,8 @@
 sources ──┤                                            ├──▶ asynchronous queues ──▶ functions
           └─ intakes: queues of our own ───────────────┤
 parts: clockwork, event buses ─────────────────────────┘
+                       ▲
+buckets of buses ──────┴─ intakes
 
 run ──▶ serving ──connect──▶ subscribed ──disconnect──▶ unsubscribed, what had arrived is taken ──drain──▶ ended
 """
@@ -28,6 +30,7 @@ from eventmap.server.events_api import EventsApi
 from eventmap.service.asynchronous import Here
 from eventmap.service.buckets import PreparedBucket
 from eventmap.service.buckets import receivers_of as bucket_receivers
+from eventmap.service.bus_buckets import BusBucket
 from eventmap.service.buses import EventBuses
 from eventmap.service.control import Control
 from eventmap.service.functions import LiveFunctions
@@ -41,6 +44,7 @@ from eventmap.service.topics import receivers_of as topic_receivers
 if TYPE_CHECKING:
     from eventmap.server.ports import Api
 
+_Source = PreparedTopic | PreparedBucket | BusBucket
 _LOOK_AGAIN_S = 0.25
 _EMPTY_LOOKS = 2  # in a row: a queue's own figures are approximate
 _LAST_ARRIVALS_S = 5.0  # for what was on its way when a source was disconnected
@@ -83,7 +87,7 @@ class Pushes:
         self._parts = tuple(parts)
         self._sources = tuple(sources)
         self._intakes: list[RunningIntake] = []
-        self._connected: list[PreparedTopic | PreparedBucket] = []
+        self._connected: list[_Source] = []
         self._tasks: TaskGroup | None = None
         self._loops = tuple(loops)
         self._closing = anyio.Event()
@@ -96,8 +100,8 @@ class Pushes:
 
     @property
     def arrows(self) -> tuple[tuple[str, str, str], ...]:
-        """(source ARN, function name, "http" or "queue") of each source that is connected."""
-        return tuple((each.arn, each.function_name, each.way) for each in self._connected)
+        """(source ARN, name of the function or bus, "http" or "queue") of each source that is connected."""
+        return tuple((each.arn, _addressee(each), each.way) for each in self._connected)
 
     def troubles(self) -> list[str]:
         """A line for each mapping and queue of events that stands still now."""
@@ -123,19 +127,24 @@ class Pushes:
 
     async def connect(self) -> None:
         """Let every topic and bucket deliver here. Raises: ConfigurationError, SourceError."""
-        for source in self._sources:
+        for source in (*self._sources, *(self.buses.buckets if self.buses is not None else ())):
             self._connected.append(source)  # before: what fails half-way is taken back, too
-            accept = self._functions.queues[source.function_name].accept
-            if isinstance(source, PreparedTopic):
-                over_queue = self._here.settings.pushes_over == "queue"
-                intake = await source.connect(self.server, accept, over_queue=over_queue)
-            else:
-                intake = await source.connect(accept)
-            _log.info(telemetry.SOURCE_CONNECTED, source=source.arn, function=source.function_name, way=source.way)
+            intake = await self._connected_intake(source)
+            _log.info(telemetry.SOURCE_CONNECTED, source=source.arn, function=_addressee(source), way=source.way)
             if intake is not None:
                 assert self._tasks is not None
                 self._intakes.append(intake)
                 self._tasks.start_soon(intake.loop.run)
+
+    async def _connected_intake(self, source: _Source) -> RunningIntake | None:
+        """Have it deliver here; None = over HTTP."""
+        if isinstance(source, BusBucket):
+            return await source.connect()
+        accept = self._functions.queues[source.function_name].accept
+        if isinstance(source, PreparedBucket):
+            return await source.connect(accept)
+        over_queue = self._here.settings.pushes_over == "queue"
+        return await source.connect(self.server, accept, over_queue=over_queue)
 
     async def until_idle(self) -> None:
         """Wait until no push is on its way in a queue of ours and every event has ended, retries included."""
@@ -230,3 +239,7 @@ class Pushes:
         ):
             task_status.started()
             await self._closing.wait()
+
+
+def _addressee(source: _Source) -> str:
+    return source.addressee if isinstance(source, BusBucket) else source.function_name

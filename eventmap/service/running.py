@@ -83,7 +83,9 @@ class Running:
         return self._pushes.endpoints if self._pushes else {}
 
     def pushes(self) -> tuple[tuple[str, str, str], ...]:
-        """(ARN of the topic or bucket, function name, "http" or "queue": the way it delivers) of each push source."""
+        """(ARN of the topic or bucket, function name or `event bus NAME`, the way it delivers: "http" or "queue") of
+        each push source.
+        """
         return self._pushes.arrows if self._pushes else ()
 
     async def put_events(self, entries: Sequence[Mapping[str, Any]]) -> JsonObject:

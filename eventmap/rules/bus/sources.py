@@ -48,6 +48,9 @@ _EVENTS: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
 }
 """By the notification's eventName: the detail-type, and what the detail says of it."""
 
+NOTIFICATIONS: Final = tuple(f"s3:{name}" for name in _EVENTS)
+"""All that S3 tells buses of, as a bucket's notification configuration spells it (SRC-25, 31)."""
+
 
 def s3_event(record: JsonObject, region: Region, *, now: float) -> BusEvent | None:
     """One record of a notification, as `rules.s3_event` reads them; None = S3 tells buses nothing of that kind.
@@ -66,7 +69,7 @@ def s3_event(record: JsonObject, region: Region, *, now: float) -> BusEvent | No
         detail_type=detail_type,
         detail=orjson.dumps(_detail(notification, name, more)).decode(),
         account=region.account_id,
-        region=notification.get("awsRegion") or region.name,
+        region=_text(notification.get("awsRegion")) or region.name,
         time=_time(notification.get("eventTime"), now),
         ingested_at=now,
         resources=(f"arn:{partition(region.name)}:s3:::{bucket}",),
@@ -87,16 +90,24 @@ def _detail(notification: Any, name: str, more: Mapping[str, str]) -> dict[str, 
         "version": "0",
         "bucket": {"name": entity["bucket"]["name"]},
         "object": _there(described),
-        "request-id": (notification.get("responseElements") or {}).get("x-amz-request-id"),
-        "requester": "s3.amazonaws.com" if name.startswith("Lifecycle") else _requester(notification),
-        "source-ip-address": (notification.get("requestParameters") or {}).get("sourceIPAddress"),
+        "request-id": _member(notification, "responseElements", "x-amz-request-id"),
+        "requester": "s3.amazonaws.com"
+        if name.startswith("Lifecycle")
+        else _member(notification, "userIdentity", "principalId"),
+        "source-ip-address": _member(notification, "requestParameters", "sourceIPAddress"),
         **more,
     }
     return _there(told)
 
 
-def _requester(notification: Any) -> str | None:
-    return (notification.get("userIdentity") or {}).get("principalId")
+def _member(notification: Any, name: str, member: str) -> Any:
+    """None = it is not there: servers other than AWS leave out much, and a stranger may have written anything."""
+    found = notification.get(name)
+    return found.get(member) if isinstance(found, dict) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _there(members: dict[str, Any]) -> dict[str, Any]:
