@@ -10,17 +10,18 @@ import anyio
 import pytest
 
 PLUGINS = Path(os.environ.get("EVENTMAP_TERRAFORM_PLUGINS", "/opt/tf-plugins"))
-PROVIDER = PLUGINS / "registry.terraform.io/hashicorp/aws"
+PROVIDERS = sorted(PLUGINS.glob("*/hashicorp/aws"))
+"""Of a mirror the first folder is named after where its providers come from."""
 
 
 class Terraform:
     """A configuration in a folder of its own; `url` is where Lambda is. Skips the test where it is not installed."""
 
     def __init__(self, folder: Path, url: str, region: str, resources: str) -> None:
-        if shutil.which("terraform") is None or not PROVIDER.is_dir():
+        if shutil.which("terraform") is None or not PROVIDERS:
             pytest.skip("terraform and its AWS provider are not installed")
         self._folder = folder
-        [version, *_] = sorted(path.name for path in PROVIDER.iterdir())
+        [version, *_] = sorted(path.name for path in PROVIDERS[0].iterdir())
         (folder / "main.tf").write_text(
             f"""
 terraform {{
