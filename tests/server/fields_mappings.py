@@ -68,7 +68,7 @@ TABLE: Final = {
         **_CONFIGURATION,
         "UUID": "honoured: test_api_59_another_change_is_updating_then_as_before",
         "FunctionName": "honoured: test_api_13_function_of_a_queue_may_change_and_of_a_stream_may_not",
-        "Enabled": "honoured: test_api_58_disabling_and_enabling",
+        "Enabled": "honoured: test_api_55_58_disabling_and_enabling",
     },
     "DeleteEventSourceMapping": {"UUID": "honoured: test_api_01_to_05_the_life_of_a_mapping"},
     "ListTags": {"Resource": "honoured: test_api_53_tags"},

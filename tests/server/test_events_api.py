@@ -473,6 +473,7 @@ async def test_buses_are_made_described_changed_listed_and_deleted() -> None:
     assert [bus["Name"] for bus in gone["EventBuses"]] == ["default"]
 
 
+@pytest.mark.newest_clients
 async def test_what_a_bus_does_not_honour_is_refused() -> None:
     """Unless it asks for nothing."""
     async with served() as server:
@@ -756,6 +757,7 @@ async def test_callers_sign_for_events() -> None:
             await anyio.to_thread.run_sync(listed, "wrong")
 
 
+@pytest.mark.newest_clients
 async def test_the_aws_cli_puts_a_rule_and_an_event(tmp_path: Path) -> None:
     """`aws events … --endpoint-url`, as it is installed."""
     aws = shutil.which("aws", path=str(Path(sys.executable).parent))

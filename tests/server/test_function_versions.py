@@ -351,6 +351,7 @@ async def test_inv_93_provisioned_concurrency(tmp_path: Path) -> None:
         assert listed["ProvisionedConcurrencyConfigs"] == []
 
 
+@pytest.mark.newest_clients
 async def test_permissions_are_kept_and_shown(tmp_path: Path) -> None:
     """AddPermission, GetPolicy, RemovePermission: a statement as AWS writes it, of a function or a qualifier."""
     async with served(tmp_path) as there:
