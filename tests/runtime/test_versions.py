@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +160,41 @@ async def test_a_folder_that_is_not_there_starts_nothing(tmp_path: Path) -> None
     """The invocation is refused, as when no process is left."""
     async with running("app:handler", isolation="process", code_folder=str(tmp_path / "gone")) as runtime:
         assert await runtime.invoke(event()) == Refused("ServiceException")
+
+
+@pytest.mark.parametrize(
+    "change", [{"timeout": 9}, {"memory_size": 300}, {"environment": {"A1": "x"}}, {"handler": "app:other"}]
+)
+async def test_what_an_environment_can_see_starts_another(folders: list[str], change: dict[str, Any]) -> None:
+    """Each by itself."""
+    (Path(folders[0]) / "app.py").write_text(f"SAYS = 'latest'\n{CODE}other = handler\n")
+    before = settings(folders)
+    async with running("app:handler", **before) as runtime:
+        first = await says(runtime)
+        runtime.replace(Function(**{"function_name": "orders", "handler": "app:handler", **before, **change}))
+        assert (await says(runtime))["pid"] != first["pid"]
+
+
+async def test_code_outside_a_folder_of_its_own_may_have_changed(folders: list[str]) -> None:
+    """It is read anew with every change, as its file may be another now."""
+    handler = f"{folders[0]}/app.py:handler"
+    async with running(handler, isolation="process", timeout=10) as runtime:
+        first = await says(runtime)
+        runtime.replace(Function(function_name="orders", handler=handler, isolation="process", timeout=10))
+        assert (await says(runtime))["pid"] != first["pid"]
+
+
+async def test_a_version_that_is_deleted_does_not_outlive_the_service(folders: list[str]) -> None:
+    """What it runs at the end is ended with all others."""
+    before = settings(folders)
+    async with anyio.create_task_group() as tasks:
+        async with running("app:handler", **before) as runtime:
+            pid = (await says(runtime, "1"))["pid"]
+            sleep = event(s=60)
+            tasks.start_soon(lambda: runtime.invoke(sleep, invoked_arn=f"{OWN}:1"))
+            await anyio.sleep(0.2)
+            none = before | {"versions": {}, "aliases": {}}
+            runtime.replace(Function(function_name="orders", handler="app:handler", **none))
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+        tasks.cancel_scope.cancel()

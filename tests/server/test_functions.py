@@ -55,6 +55,10 @@ async def test_api_161_to_165_a_function_is_made_shown_run_and_deleted(tmp_path:
         for operation in ("get_function", "get_function_configuration", "delete_function", "invoke"):
             assert await there.refusal(operation, FunctionName="pay") == gone
         assert (await there.call("list_functions"))["Functions"] == []
+        await there.create()
+        for other in (ARN.replace("eu-west-1", "us-east-1"), ARN.replace("123456789012", "210987654321")):
+            elsewhere = (404, "ResourceNotFoundException", f"Function not found: {other}")
+            assert await there.refusal("get_function", FunctionName=other) == elsewhere
 
 
 async def test_api_07_a_second_function_of_that_name(tmp_path: Path) -> None:
@@ -234,7 +238,7 @@ async def test_a_module_of_the_zip_comes_before_ours(tmp_path: Path, monkeypatch
     """The folder of the code is the first in which a module is looked for."""
     (tmp_path / "app.py").write_text("raise RuntimeError('not this one')\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "path", [str(tmp_path), "", *sys.path])
     async with served(tmp_path / "code") as there:
         await there.create()
         assert (await there.says())["says"] == "one"
