@@ -8,6 +8,7 @@ import pytest
 
 from eventmap.errors import InvalidParameterValue, InvalidPattern
 from eventmap.event_rule import EventRule, event_rule_of
+from eventmap.subscription import EVENT_FAMILIES
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function:orders"
 PATTERN = {"source": ["shop"]}
@@ -113,3 +114,28 @@ def test_src_43_a_pattern_aws_would_refuse_is_refused() -> None:
     """With event-ruler's reason."""
     with pytest.raises(InvalidPattern, match="Empty arrays are not allowed"):
         EventRule(event_pattern={"a": []}, function_name="orders")
+
+
+def test_src_25_31_a_bucket_is_to_tell_all_that_buses_are_told_of() -> None:
+    """Named or by ARN; families that S3 tells no bus of are left out."""
+    rule = EventRule(event_pattern=PATTERN, function_name="orders", buckets=["arn:aws:s3:::photos", "videos"])
+
+    assert [told.bucket_name for told in rule.notifications] == ["photos", "videos"]
+    assert {event.split(":")[1] for event in rule.notifications[0].events} == EVENT_FAMILIES - {
+        "Replication",
+        "ReducedRedundancyLostObject",
+    }
+
+
+@pytest.mark.parametrize(
+    ("buckets", "said"),
+    [
+        ("photos", "must be a list such as"),
+        ([""], "must name a bucket"),
+        ([7], "must name a bucket"),
+        (["arn:aws:s3:::"], "must name a bucket"),
+    ],
+)
+def test_what_names_no_buckets_is_refused(buckets: Any, said: str) -> None:
+    with pytest.raises(InvalidParameterValue, match=said):
+        EventRule(event_pattern=PATTERN, function_name="orders", buckets=buckets)

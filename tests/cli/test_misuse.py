@@ -109,6 +109,13 @@ CASES = [
         "--schedule-timezone is for --schedule, and none is given",
     ),
     ("run handlers:handler --sqs q --bus shop", 2, "--bus is for --event-pattern, and none is given"),
+    ("run handlers:handler --sqs q --bus-bucket b", 2, "--bus-bucket is for --event-pattern, and none is given"),
+    ('run handlers:handler --event-pattern {"source":["a"]} --bus-bucket Photos', 2, "'Photos' names no bucket"),
+    (
+        'run handlers:handler --event-pattern {"source":["a"]} --bus-bucket photos --workers 2',
+        2,
+        "schedules and servers need one process",
+    ),
     ("run handlers:handler --sqs q --http-format 1.0", 2, "--http-format is for --http-api, and none is given"),
     ("run handlers:handler --sqs q --schedule-state x", 2, "--schedule-state is for schedules, and there are none"),
     ("run handlers:handler --schedule rate(1) --schedule-state dynamodb:", 2, "--schedule-state needs a file"),

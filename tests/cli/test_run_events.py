@@ -92,6 +92,66 @@ def test_src_40_47_what_is_put_on_a_bus_reaches_the_handler(folder: Path, write:
     assert "Cancelled" not in ended.stdout
 
 
+@pytest.mark.parametrize("keeps", [False, True], ids=["taken down", "kept"])
+def test_src_31_what_changes_in_a_bucket_reaches_the_handler_over_the_bus(
+    keeps: bool, folder: Path, write: Callable[[str, str], Path], endpoint_url: str, queue_name: str
+) -> None:
+    """`--bus-bucket`, without a server of ours; the bucket is told to notify for the length of the run."""
+    write("shop.py", HANDLER)
+    pattern = (
+        '{"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": {"object": {"key": [{"prefix": "in/"}]}}}'
+    )
+    s3 = boto3.client(
+        "s3",
+        endpoint_url=endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    s3.create_bucket(Bucket=queue_name)
+    where = f"--endpoint-url {endpoint_url} --region us-east-1{' --keep-subscriptions' if keeps else ''}"
+
+    with started(f"run shop:handler --bus-bucket {queue_name} {where} --event-pattern", pattern, cwd=folder) as run:
+        run.wait_for(f"{queue_name} -> event bus default (over a queue of its own)")
+        for key in ("out/a", "in/a"):
+            s3.put_object(Bucket=queue_name, Key=key, Body=b"x")
+        s3.delete_object(Bucket=queue_name, Key="in/a")
+        run.wait_for("got Object Created")
+        run.wait_for("REPORT")
+        run.process.terminate()
+        ended = run.end()
+    left = s3.get_bucket_notification_configuration(Bucket=queue_name).get("QueueConfigurations", [])
+    s3.close()
+
+    assert ended.code == 0, ended.stderr
+    assert ended.stdout.count("got Object Created") == 1
+    assert "got Object Deleted" not in ended.stdout
+    assert len(left) == keeps
+
+
+def test_a_bucket_of_a_bus_is_made_in_the_emulator(folder: Path, write: Callable[[str, str], Path]) -> None:
+    """From a file, by its ARN; what the run waits for is what is in the queue and on the bus."""
+    write("all.py", HANDLER)
+    write(
+        "eventmap.toml",
+        """
+        local = true
+
+        [functions.work]
+        handler = "all:handler"
+
+        [[functions.work.event]]
+        pattern = { source = ["aws.s3"] }
+        buckets = ["arn:aws:s3:::photos"]
+        """,
+    )
+
+    ended = eventmap("run --config eventmap.toml --until-empty", cwd=folder)
+
+    assert ended.code == 0, ended.stderr
+    assert "subscribed at the embedded emulator: photos -> event bus default (over a queue of its own)" in ended.stderr
+
+
 def test_a_file_has_all_three(folder: Path, write: Callable[[str, str], Path]) -> None:
     """Tables of schedules, rules and routes."""
     write("all.py", HANDLER)
@@ -135,6 +195,11 @@ def test_a_file_has_all_three(folder: Path, write: Callable[[str, str], Path]) -
         ('[[functions.work.schedule]]\nexpression = "rate(0 days)"', "[[functions.work.schedule]]: Parameter Schedule"),
         ('[[functions.work.schedule]]\ntimezone = "UTC"', 'needs expression = "NAME", such as rate(5 minutes)'),
         ('[[functions.work.event]]\npattern = { source = "shop" }', "Event pattern is not valid"),
+        (
+            '[[functions.work.event]]\npattern = {source = ["a"]}\nbuckets = "photos"',
+            'must be a list such as ["photos"]',
+        ),
+        ('[[functions.work.event]]\npattern = {source = ["a"]}\nbuckets = ["Photos"]', "names no bucket"),
         ('[[functions.work.event]]\npattern = "{}"\nbus = "b"', "did you mean|is not known"),
         ('[[functions.work.http]]\nroute = "FETCH /x"', "is not of the form"),
     ],

@@ -206,6 +206,35 @@ async def test_src_20_22_26_29_a_bucket_tells_of_the_keys_asked_for_and_is_left_
     assert await judge.own_queues(fresh) == []
 
 
+async def test_src_26_31_a_buckets_changes_come_to_a_bus_and_are_no_longer_told_after_the_run(
+    server: Server, judge: Judge, fresh: str, tmp_path: Path
+) -> None:
+    """SRC-26, 31: to every rule of the bus, and nothing is left behind at the server."""
+    await judge.ask("s3", "create_bucket", Bucket=fresh)
+    app, created, deleted = App(), Seen("created"), Seen("deleted")
+    app.event({"source": ["aws.s3"], "detail-type": ["Object Created"]}, buckets=[fresh])(created)
+    app.event({"source": ["aws.s3"], "detail-type": ["Object Deleted"]})(deleted)
+
+    files = {name: tmp_path / f"{name}.sqlite" for name in ("buses", "schedules")}
+    async with at_work(app, server, tmp_path, **files) as running:
+        during = len(await judge.own_queues(fresh))
+        await judge.ask("s3", "put_object", Bucket=fresh, Key="in/a.png", Body=b"1234567")
+        await judge.ask("s3", "delete_object", Bucket=fresh, Key="in/a.png")
+        await created.count(1)
+        await deleted.count(1)
+        await running.until_idle()
+
+    [event], [gone] = created.events, deleted.events
+    assert during == 2
+    assert event["resources"] == [f"arn:aws:s3:::{fresh}"]
+    assert (event["detail"]["bucket"], event["detail"]["reason"]) == ({"name": fresh}, "PutObject")
+    assert (event["detail"]["object"]["key"], event["detail"]["object"]["size"]) == ("in/a.png", 7)
+    assert (gone["detail"]["object"]["key"], gone["detail"]["reason"]) == ("in/a.png", "DeleteObject")
+    left = await judge.ask("s3", "get_bucket_notification_configuration", Bucket=fresh)
+    assert left.get("QueueConfigurations", []) == []
+    assert await judge.own_queues(fresh) == []
+
+
 async def test_sns_10_what_came_after_a_crash_is_delivered_by_the_next_run(
     server: Server, judge: Judge, fresh: str, tmp_path: Path
 ) -> None:
