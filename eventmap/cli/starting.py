@@ -84,6 +84,6 @@ def _why_not_empty(plan: Plan, running: Running) -> Iterator[str]:
                 f"{name_of_arn(queue.arn)} has no redrive policy: it is not empty before a message that always fails "
                 "has expired"
             )
-    pushed = {each.function_name for each in plan.pushes}
+    pushed = {each.function_name for each in (*plan.pushes, *plan.rules)}
     if any(each.maximum_retry_attempts for each in plan.functions if each.function_name in pushed):
         yield "an event that fails is tried again after 1 and 2 minutes; --maximum-retry-attempts 0 gives it up at once"

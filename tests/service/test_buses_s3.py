@@ -11,10 +11,12 @@ import pytest
 
 from eventmap import App, service
 from eventmap.errors import BucketNotFound, ConfigurationError, EventmapError, StateError
+from eventmap.rules.bus.sources import NOTIFICATIONS
 from eventmap.rules.bus.taken import Taken
 from eventmap.service import Running
 from eventmap.state.buses_memory import MemoryBuses
 from eventmap.state.events_memory import MemoryEvents
+from eventmap.subscription import S3Notification
 from eventmap.testing import MemoryS3, MemorySqs
 
 pytestmark = pytest.mark.virtual_time
@@ -33,6 +35,18 @@ class FullAtFirst(MemoryBuses):
         if self.refusals == 0:
             self.refusals += 1
             raise StateError("disk full")
+        await super().take(taken)
+
+
+class Noting(MemoryBuses):
+    """A store that notes the trace of each delivery it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.traces: list[str] = []
+
+    async def take(self, taken: Taken) -> None:
+        self.traces += [delivery.event.trace_id for delivery in taken.deliveries]
         await super().take(taken)
 
 
@@ -220,6 +234,25 @@ async def test_src_31_what_a_bucket_told_while_nothing_ran_is_delivered_by_the_n
     assert scene.sqs.queue_names() == []
 
 
+@pytest.mark.parametrize("keeps", [False, True], ids=["taken back", "kept"])
+async def test_src_26_after_the_run_somebody_else_may_ask_for_the_changes_unless_they_are_kept(keeps: bool) -> None:
+    """SRC-26: the bucket itself refuses a second entry for as long as there is one."""
+    scene, work = Scene(), Work()
+    scene.app.event(FROM_S3, buckets=["photos"])(work)
+    theirs = S3Notification(bucket="photos", function_name="theirs", events=["s3:ObjectCreated:*"])
+    queue = await scene.sqs.get_queue_attributes(scene.sqs.add_queue("theirs"))
+
+    async with scene.running(keep_subscriptions=keeps):
+        pass
+    refused = False
+    try:
+        await scene.s3.add_notification(theirs, "theirs", queue["QueueArn"])
+    except ConfigurationError:
+        refused = True
+
+    assert refused == keeps
+
+
 async def test_src_31_32_no_change_is_lost_while_the_bus_cannot_keep_it() -> None:
     """The message comes back until the event is durable."""
     full = FullAtFirst()
@@ -248,20 +281,43 @@ async def test_src_31_what_had_arrived_at_the_end_is_taken_and_owed() -> None:
     assert sorted(work.keys) == [f"{number:02}" for number in range(25)]
 
 
-async def test_src_26_a_bucket_that_tells_somebody_else_already_is_refused() -> None:
-    """SRC-26: by S3, for the changes that both want; neither notification stays."""
-    scene, work, other = Scene(), Work(), Work("other")
-    scene.app.s3("photos")(other)
+@pytest.mark.parametrize("events", [["s3:ObjectRemoved:*"], list(NOTIFICATIONS)], ids=["some", "the same"])
+async def test_src_26_a_bucket_that_tells_the_function_already_is_refused(events: list[str]) -> None:
+    """SRC-26: by S3, for the changes that both want, be they the very same; neither notification stays."""
+    scene, work = Scene(), Work()
+    scene.app.s3("photos", events=events)(work)
     scene.app.event(FROM_S3, buckets=["photos"])(work)
 
     refused = await scene.refusal()
     for name in scene.own_queues():
         scene.sqs.purge(name)  # of S3's test message
-    scene.s3.put_object("photos", "a", b"x")
+    scene.s3.delete_object("photos", "a")
 
     assert isinstance(refused, ConfigurationError)
     assert "SRC-26" in str(refused)
-    assert [scene.sqs.messages(name) for name in scene.sqs.queue_names()] == [[], []]
+    assert not any(scene.sqs.messages(name) for name in scene.own_queues())
+
+
+async def test_src_31_the_trace_of_a_change_goes_with_its_event() -> None:
+    """As the notification's message has it."""
+    noting = Noting()
+    scene, work = Scene(noting), Work()
+    scene.app.event(FROM_S3, buckets=["photos"])(work)
+    async with scene.running(keep_subscriptions=True):
+        [name] = scene.own_queues()
+    scene.sqs.purge(name)
+    scene.s3.put_object("photos", "a", b"x")
+    [message] = scene.sqs.messages(name)
+    scene.sqs.purge(name)
+    trace = {"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=1-5759e988-bd862e3fe1be46a994272793"}}
+    entry = {"MessageBody": message.body, "MessageSystemAttributes": trace}
+    assert await scene.sqs.send_message_batch(await scene.sqs.get_queue_url(name), [entry]) == {}
+
+    async with scene.running() as running:
+        await running.until_idle()
+
+    assert work.keys == ["a"]
+    assert noting.traces == ["Root=1-5759e988-bd862e3fe1be46a994272793"]
 
 
 async def test_a_bucket_that_is_not_there_is_said_before_anything_runs() -> None:
