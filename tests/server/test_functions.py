@@ -99,6 +99,7 @@ async def test_update_function_code_takes_effect_at_once(tmp_path: Path) -> None
             "retrieve the latest Revision Id",
         )
         assert (await there.says())["says"] == "two"
+        assert len(list(tmp_path.iterdir())) == 2  # what is not taken is not unpacked
         arm = await there.call(
             "update_function_code",
             FunctionName="pay",
@@ -125,6 +126,9 @@ async def test_update_function_configuration_merges(tmp_path: Path) -> None:
         assert (updated["Description"], updated["MemorySize"], updated["Timeout"]) == ("pays", 200, 20)
         assert (await there.says())["greeting"] == "bye"
         assert (await there.says())["memory"] == "200"
+        stale = {"Timeout": 5, "RevisionId": created["RevisionId"]}
+        refused = await there.refusal("update_function_configuration", FunctionName="pay", **stale)
+        assert refused[:2] == (412, "PreconditionFailedException")
 
         other = await there.call("update_function_configuration", FunctionName="pay", Handler="app.other")
         assert other["Handler"] == "app.other"
