@@ -32,8 +32,8 @@ from eventmap.service.asynchronous import AsynchronousQueues, Here
 from eventmap.service.bus_buckets import BusBucket, prepare_bus_buckets
 from eventmap.service.declared import declared_function
 from eventmap.service.settings import BUSES_PATH
+from eventmap.service.when_needed import BusesWhenNeeded
 from eventmap.state.buses_memory import MemoryBuses
-from eventmap.state.buses_sqlite import SqliteBuses
 
 _SCHEDULE_AGAIN_S = 5.0
 
@@ -151,7 +151,8 @@ async def open_buses(
             raise SourceError(str(error), code="ResourceNotFoundException") from error
         return target if message_group_id is None else _in_group(target, message_group_id)
 
-    engine = BusEngine(_store(here, stack), region, open_target, dice=random.Random())
+    store = _store(here, stack)
+    engine = BusEngine(store, region, open_target, dice=random.Random())
     await engine.prepare()
     for rule in rules:
         declared_function(here.functions, rule.function_name, rule.rule_name)
@@ -159,6 +160,8 @@ async def open_buses(
     managed = [_managed(here, rule) for rule in rules]
     now = utc_now().timestamp()
     await engine.change(lambda definitions, _: (definitions.with_managed(managed, now), None))
+    if isinstance(store, BusesWhenNeeded):
+        store.begin()
     queues.bus_here = lambda arn: None if region.local_bus(arn) is None else _BusHere(engine)
     return EventBuses(engine, clockwork, buckets)
 
@@ -168,9 +171,7 @@ def _store(here: Here, stack: AsyncExitStack) -> BusStore:
         return here.settings.bus_store
     if here.settings.is_forgetful:
         return MemoryBuses()
-    store = SqliteBuses(here.settings.buses_file or BUSES_PATH)
-    stack.push_async_callback(store.aclose)
-    return store
+    return BusesWhenNeeded(here.settings.buses_file or BUSES_PATH, stack)
 
 
 def _managed(here: Here, rule: EventRule) -> BusRule:

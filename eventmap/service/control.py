@@ -26,8 +26,8 @@ from eventmap.service.pollers import LivePollers
 from eventmap.service.queues import RunningQueue
 from eventmap.service.settings import CONTROL_PATH
 from eventmap.service.streams import RunningStream, StreamPreparation
+from eventmap.service.when_needed import ControlWhenNeeded
 from eventmap.state.control_memory import MemoryControl
-from eventmap.state.control_sqlite import SqliteControl
 
 if TYPE_CHECKING:
     from eventmap.service.http import HttpServer
@@ -96,8 +96,7 @@ async def _open_store(here: Here, stack: AsyncExitStack) -> tuple[ControlStore, 
     if here.settings.is_forgetful:
         return MemoryControl(), Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="eventmap-code-")))
     path = here.settings.control_file or CONTROL_PATH
-    store = SqliteControl(path)
-    stack.push_async_callback(store.aclose)
+    store = ControlWhenNeeded(path, stack)
     await store.prepare()
     return store, path.with_name(f"{path.stem}-code")
 

@@ -117,7 +117,8 @@ class LivePollers:
 
     def _function(self, mapping: PolledMapping) -> Function:
         """By its name; behind a colon may be the alias or version whose code runs."""
-        function = self._here.functions.get(mapping.function_name.partition(":")[0])
+        name, _, qualifier = mapping.function_name.partition(":")
+        function = self._here.functions.get(name)
         if function is None:
             raise ConfigurationError(f"Function does not exist: {mapping.function_name}")
-        return function
+        return function.runs(qualifier) or function

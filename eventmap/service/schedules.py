@@ -16,8 +16,8 @@ from eventmap.schedule import Schedule
 from eventmap.service.asynchronous import AsynchronousQueues, Here
 from eventmap.service.declared import declared_function
 from eventmap.service.settings import SCHEDULES_PATH
+from eventmap.service.when_needed import PositionsWhenNeeded
 from eventmap.state.positions_memory import MemoryPositions
-from eventmap.state.positions_sqlite import SqlitePositions
 
 
 async def open_clockwork(
@@ -43,10 +43,7 @@ async def _open_positions(here: Here, stack: AsyncExitStack) -> Positions:
         return await _open_fleet(here, settings.schedule_table, stack)
     if settings.schedules == "memory" or settings.is_forgetful:
         return MemoryPositions()
-    positions = SqlitePositions(settings.schedules_file or SCHEDULES_PATH)
-    stack.push_async_callback(positions.aclose)
-    await positions.prepare()
-    return positions
+    return PositionsWhenNeeded(settings.schedules_file or SCHEDULES_PATH, stack)
 
 
 async def _open_fleet(here: Here, table: str, stack: AsyncExitStack) -> Positions:
