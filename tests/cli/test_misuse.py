@@ -134,7 +134,6 @@ CASES = [
     ("run a=handlers:app", 2, "is an App, whose functions have their names: leave out a="),
     ("run handlers:pushed --sqs q", 2, "is an App and brings its own sources: leave out --sqs"),
     ("run handlers:pushed --workers 2 --region eu-west-1", 2, "pushes need one process|topics and buckets need one"),
-    ("serve", 2, "nothing to run: give a TARGET"),
     ("serve handlers:handler --host 0.0.0.0", 2, "lets other machines invoke the functions"),
     ("serve handlers:handler --host 0.0.0.0", 2, "EVENTMAP_ACCESS_KEY_ID and EVENTMAP_SECRET_ACCESS_KEY"),
     ("serve handlers:handler --public-url hooks.example.com", 2, "is not of the form http(s)://HOST"),
