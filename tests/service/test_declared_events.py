@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -15,7 +16,9 @@ import pytest
 
 from eventmap import App, service
 from eventmap.clock import utc_now
+from eventmap.delivery.bus.engine import BusEngine
 from eventmap.errors import ConfigurationError, InvalidParameterValue, InvalidPattern
+from eventmap.rules.bus.operations import OPERATIONS
 from eventmap.service import HttpApiSettings, HttpSettings, Running
 from eventmap.state.buses_memory import MemoryBuses
 from eventmap.state.events_memory import MemoryEvents
@@ -143,7 +146,6 @@ async def test_src_42_a_rule_made_by_api_with_a_schedule_is_run() -> None:
     async with running(app, kept) as started:
         assert started._pushes is not None and started._pushes.buses is not None
         engine = started._pushes.buses.engine
-        from eventmap.rules.bus.operations import OPERATIONS
 
         async def call(operation: str, **members: Any) -> None:
             await engine.change(lambda definitions, now: OPERATIONS[operation](definitions, members, now))
@@ -336,4 +338,36 @@ async def test_boto3_puts_events_and_finds_the_rules_of_the_code() -> None:
     assert put["FailedEntryCount"] == 0
     assert [(rule["Name"], rule["ManagedBy"]) for rule in rules] == [("orders", "eventmap")]
     assert refused == "ManagedRuleException"
+    assert len(work.runs) == 1
+
+
+async def test_files_are_made_for_what_there_is_to_keep_and_found_again(tmp_path: Path) -> None:
+    """A server that is only called leaves none; a rule made by API is there after a restart, declared ones anew."""
+    app, work = App(), Work()
+    app.event({"source": ["shop"]}, name="declared")(work)
+    names = ("schedules", "buses", "control")
+    files = {f"{name}_file": tmp_path / f"{name}.sqlite" for name in names}
+    settings = service.Settings(http=HttpSettings(), events_file=tmp_path / "events.sqlite", **files)  # type: ignore[arg-type]
+
+    def engine_of(started: Running) -> BusEngine:
+        assert started._pushes is not None and started._pushes.buses is not None
+        return started._pushes.buses.engine
+
+    with anyio.fail_after(60):
+        async with service.running(app.functions(), app.mappings(), settings) as started:
+            declared = [rule.name for rule in engine_of(started).definitions.rules.values()]
+        left_behind = [path.name for path in files.values() if path.exists()]
+        async with service.running(app.functions(), app.mappings(), settings) as started:
+            members = {"Name": "made", "EventPattern": '{"source": ["other"]}'}
+            put_rule = OPERATIONS["PutRule"]
+            await engine_of(started).change(lambda definitions, now: put_rule(definitions, members, now))
+        made = [path.name for path in files.values() if path.exists()]
+        async with service.running(app.functions(), app.mappings(), settings) as started:
+            found = sorted(rule.name for rule in engine_of(started).definitions.rules.values())
+            await started.put_events([{"Source": "shop", "DetailType": "Order", "Detail": "{}"}])
+            await started.until_idle()
+
+    assert (declared, left_behind) == (["declared"], [])
+    assert made == ["buses.sqlite"]
+    assert found == ["declared", "made"]
     assert len(work.runs) == 1
