@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
-import anyio
 import orjson
 
 from eventmap.errors import StateError
 from eventmap.model import JsonObject
-from eventmap.sqlite_file import FileKind, identity, open_file
-from eventmap.state.group_commit import GroupCommit, Write
-from eventmap.state.owner_lock import OwnerLock
-
-T = TypeVar("T")
+from eventmap.sqlite_file import FileKind
+from eventmap.state.written_file import WrittenFile
 
 CONTROL_FILE: Final = FileKind(
     noun="control file",
@@ -49,22 +44,16 @@ class SqliteControl:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path: Path = Path(path).absolute()
-        self._owner = OwnerLock(self.path, CONTROL_FILE)
-        self._writer: GroupCommit | None = None
+        self._file = WrittenFile(path, CONTROL_FILE)
+        self.path: Path = self._file.path
 
     async def prepare(self) -> None:
         """Open the file, or make it, and be its only owner. May be called again."""
-        if self._writer is None:
-            self._writer = await asyncio.get_running_loop().run_in_executor(None, self._open)
+        await self._file.open()
 
     async def aclose(self) -> None:
         """Finish what is being written, close the file, and let another process own it. Twice is fine."""
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            with anyio.CancelScope(shield=True):  # bounded by the writes before it
-                await writer.aclose()
-            self._owner.drop()
+        await self._file.aclose()
 
     async def read(self, kind: str) -> dict[str, JsonObject]:
         """The documents of one kind, by key."""
@@ -73,7 +62,7 @@ class SqliteControl:
             statement = "SELECT key, document FROM documents WHERE kind = ? ORDER BY key"
             return connection.execute(statement, (kind,)).fetchall()
 
-        return {key: self._document(kind, key, text) for key, text in await self._write(select)}
+        return {key: self._document(kind, key, text) for key, text in await self._file.write(select)}
 
     async def write(self, changes: Changes) -> None:
         """All of them or none; on the disk when it returns."""
@@ -86,21 +75,7 @@ class SqliteControl:
             connection.executemany("INSERT OR REPLACE INTO documents (kind, key, document) VALUES (?, ?, ?)", rows)
             connection.executemany("DELETE FROM documents WHERE kind = ? AND key = ?", gone)
 
-        await self._write(change)
-
-    async def _write(self, write: Write[T]) -> T:
-        if self._writer is None:
-            raise StateError(f"control file {self.path} is not open: prepare() comes first, aclose() last")
-        return await self._writer.write(write)
-
-    def _open(self) -> GroupCommit:
-        connection = open_file(self.path, CONTROL_FILE)
-        try:
-            self._owner.hold()
-        except BaseException:
-            connection.close()
-            raise
-        return GroupCommit(connection, self.path, CONTROL_FILE, identity(self.path))
+        await self._file.write(change)
 
     def _document(self, kind: str, key: str, text: bytes) -> JsonObject:
         try:

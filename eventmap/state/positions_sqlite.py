@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
-import anyio
-
-from eventmap.errors import StateError
 from eventmap.rules.schedule.position import Claim
-from eventmap.sqlite_file import FileKind, identity, open_file
-from eventmap.state.group_commit import GroupCommit, Write
-from eventmap.state.owner_lock import OwnerLock
+from eventmap.sqlite_file import FileKind
 from eventmap.state.positions_memory import MemoryPositions
-
-T = TypeVar("T")
+from eventmap.state.written_file import WrittenFile
 
 POSITION_FILE: Final = FileKind(
     noun="schedule file",
@@ -44,34 +37,28 @@ class SqlitePositions:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path: Path = Path(path).absolute()
-        self._owner = OwnerLock(self.path, POSITION_FILE)
-        self._writer: GroupCommit | None = None
+        self._file = WrittenFile(path, POSITION_FILE)
+        self.path: Path = self._file.path
         self._loaded = MemoryPositions()
 
     async def prepare(self) -> None:
         """Open the file, or make it, and be its only owner. May be called again."""
-        if self._writer is None:
-            self._writer = await asyncio.get_running_loop().run_in_executor(None, self._open)
-            rows = await self._write(
+        if await self._file.open():
+            rows = await self._file.write(
                 lambda connection: connection.execute("SELECT key, position FROM positions").fetchall()
             )
             self._loaded = MemoryPositions(dict(rows))
 
     async def aclose(self) -> None:
         """Finish what is being written, close the file, and let another process own it. Twice is fine."""
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            with anyio.CancelScope(shield=True):  # bounded by the writes before it
-                await writer.aclose()
-            self._owner.drop()
+        await self._file.aclose()
 
     async def load(self, keys: Sequence[str]) -> Mapping[str, int]:
         """The position of each; one that is not known yet begins now, and is in the file when this returns."""
         new = self._loaded.begin(keys)
         rows = [(key, self._loaded.known[key]) for key in new]
         try:
-            await self._write(
+            await self._file.write(
                 lambda connection: connection.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?)", rows)
             )
         except BaseException:
@@ -85,7 +72,7 @@ class SqlitePositions:
 
     async def record(self, key: str, position: int) -> None:
         """Done up to there, unless it was forgotten meanwhile."""
-        await self._write(
+        await self._file.write(
             lambda connection: connection.execute("UPDATE positions SET position = ? WHERE key = ?", (position, key))
         )
         await self._loaded.record(key, position)
@@ -96,19 +83,5 @@ class SqlitePositions:
     async def forget(self, keys: Sequence[str]) -> None:
         """They begin anew when they are next loaded."""
         rows = [(key,) for key in keys if key in self._loaded.known]
-        await self._write(lambda connection: connection.executemany("DELETE FROM positions WHERE key = ?", rows))
+        await self._file.write(lambda connection: connection.executemany("DELETE FROM positions WHERE key = ?", rows))
         await self._loaded.forget(keys)
-
-    async def _write(self, write: Write[T]) -> T:
-        if self._writer is None:
-            raise StateError(f"schedule file {self.path} is not open: prepare() comes first, aclose() last")
-        return await self._writer.write(write)
-
-    def _open(self) -> GroupCommit:
-        connection = open_file(self.path, POSITION_FILE)
-        try:
-            self._owner.hold()
-        except BaseException:
-            connection.close()
-            raise
-        return GroupCommit(connection, self.path, POSITION_FILE, identity(self.path))

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from eventmap.errors import InvalidParameterValue
-from eventmap.function import check_range
+from eventmap.rules.paging import Query, after_marker, marker_of, only, page_size
 
 PAGE_LIMIT: Final = 100
 """Mappings on a page, however many are asked for."""
@@ -25,14 +22,10 @@ class ListRequest:
     limit: int
 
 
-def read_list(query: Mapping[str, Sequence[str]]) -> ListRequest:
+def read_list(query: Query) -> ListRequest:
     """Raises: InvalidParameterValue."""
-    limit = _one(query, "MaxItems")
-    if limit and not (limit.isascii() and limit.isdigit() and len(limit) < 20):
-        raise InvalidParameterValue(f"MaxItems must be a whole number, not {limit!r}")
-    check_range("maxItems", number := int(limit or PAGE_LIMIT), 1, 10_000)
     return ListRequest(
-        _one(query, "EventSourceArn"), _one(query, "FunctionName"), _read_marker(_one(query, "Marker")), number
+        only(query, "EventSourceArn"), only(query, "FunctionName"), after_marker(query), page_size(query, PAGE_LIMIT)
     )
 
 
@@ -50,18 +43,4 @@ def page(
     limit = min(request.limit, PAGE_LIMIT)
     if len(found) <= limit:
         return found, None
-    return found[:limit], base64.urlsafe_b64encode(found[limit - 1].encode()).decode()
-
-
-def _one(query: Mapping[str, Sequence[str]], name: str) -> str:
-    values = query.get(name, ("",))
-    if len(values) > 1:
-        raise InvalidParameterValue(f"{name} is given {len(values)} times")
-    return values[0]
-
-
-def _read_marker(text: str) -> str:
-    try:
-        return base64.b64decode(text, altchars=b"-_", validate=True).decode("ascii")
-    except (binascii.Error, ValueError):
-        raise InvalidParameterValue(f"Marker {text!r} is none that a page ended with") from None
+    return found[:limit], marker_of(found[limit - 1])
