@@ -28,12 +28,13 @@ class PositionsWhenNeeded:
     def __init__(self, path: Path, stack: AsyncExitStack) -> None:
         """`stack` closes it."""
         self._positions = SqlitePositions(path)
+        self._opening = anyio.Lock()
         stack.push_async_callback(self._positions.aclose)
 
     async def load(self, keys: Sequence[str]) -> Mapping[str, int]:
         if not keys:
             return {}
-        await self._positions.prepare()
+        await self._open()
         return await self._positions.load(keys)
 
     async def claim(self, key: str, time: int) -> Claim:
@@ -47,8 +48,12 @@ class PositionsWhenNeeded:
 
     async def forget(self, keys: Sequence[str]) -> None:
         if keys:
-            await self._positions.prepare()
+            await self._open()
             await self._positions.forget(keys)
+
+    async def _open(self) -> None:
+        async with self._opening:  # declared schedules and those of rules are loaded side by side
+            await self._positions.prepare()
 
 
 class ControlWhenNeeded:

@@ -28,12 +28,14 @@ class WrittenFile:
         self._kind = kind
         self._owner = OwnerLock(self.path, kind)
         self._writer: GroupCommit | None = None
+        self._opening = anyio.Lock()
 
     async def open(self) -> bool:
         """Open the file, or make it, and be its only owner. May be called again: False = it was open already."""
-        if self._writer is not None:
-            return False
-        self._writer = await asyncio.get_running_loop().run_in_executor(None, self._open)
+        async with self._opening:
+            if self._writer is not None:
+                return False
+            self._writer = await asyncio.get_running_loop().run_in_executor(None, self._open)
         return True
 
     async def aclose(self) -> None:
