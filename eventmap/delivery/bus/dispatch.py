@@ -19,7 +19,7 @@ import anyio
 from anyio.abc import TaskGroup, TaskStatus
 
 from eventmap import telemetry
-from eventmap.clock import wall_time_s
+from eventmap.clock import look_again_s, wall_time_s
 from eventmap.delivery.bus.patience import Patience
 from eventmap.delivery.bus.ports import BusStore, OpenTarget
 from eventmap.delivery.bus.statistics import BusStatistics
@@ -45,8 +45,6 @@ UNDER_WAY_LIMIT: Final = 256
 TAKEN_AT_ONCE: Final = 64
 """Deliveries asked for in one call; a target that has as many under way gets no more, so that one that hangs does not
 hold up the others."""
-
-_LONGEST_LOOK_S: Final = 60.0  # the clock on the wall may have been set meanwhile
 
 Forward = Callable[[Delivery], Taken | AttemptError | None]
 """What a bus of this process makes of a delivery; None = its target is none."""
@@ -123,7 +121,7 @@ class Dispatch:
         self._woken = woken = anyio.Event()  # before the look: nothing that comes after it is slept through
         busy = {arn for arn, count in self._under_way.items() if count >= TAKEN_AT_ONCE}
         due_at = await self._patiently(lambda: self._store.next_due(without=busy))
-        wait_s = _LONGEST_LOOK_S if due_at is None else min(due_at - wall_time_s(), _LONGEST_LOOK_S)
+        wait_s = look_again_s() if due_at is None else min(due_at - wall_time_s(), look_again_s())
         if wait_s > 0:
             with anyio.move_on_after(wait_s):
                 await woken.wait()
