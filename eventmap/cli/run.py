@@ -18,6 +18,8 @@ def run(targets: push_parameters.NamedTargets = None, http: push_parameters.Http
     eventmap run app:handler --local --sqs orders --send orders.jsonl --until-empty
     eventmap run app:handler --dynamodb orders --starting-position LATEST
     eventmap run app:handler --local --sns placed-orders --send orders.jsonl --until-empty
+    eventmap run app:handler --schedule 'cron(0 3 * * ? *)' --schedule-timezone Europe/Berlin
+    eventmap run app:handler --http-api 8000
     eventmap run services.billing:app --workers 4
     """
     from eventmap.cli.run_options import RunOptions

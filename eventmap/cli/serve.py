@@ -12,7 +12,8 @@ from eventmap.cli.option_groups import EVERYTHING, takes
 def serve(targets: push_parameters.NamedTargets = None, port: push_parameters.Port = None, **given: Any) -> int:
     """Serve functions as Lambda's API does, for the AWS CLI and SDKs; sources work as in `eventmap run`.
 
-    Exit 0 = drained, 1 = failed, 2 = misuse. Without sources an event comes from who invokes a function.
+    Exit 0 = drained, 1 = failed, 2 = misuse. Without sources an event comes from who invokes a function, without a
+    TARGET functions and mappings are those that are made by API.
 
     \b
     eventmap serve app:handler
