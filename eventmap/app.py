@@ -62,7 +62,7 @@ class RunSettings(TypedDict, total=False):
     http: HttpSettings | None
     """The server of Lambda's and EventBridge's API, and of the endpoints of topics; none."""
     http_api: HttpApiSettings | None
-    """Where HTTP routes are served; on a free port."""
+    """Where HTTP routes are served; on a free port, and on virtual time nowhere."""
     events: Path | str | None
     """Where accepted events are until they end: a SQLite file, .eventmap/events.sqlite; "sqs:QUEUE"; "memory", and then
     nothing of the next three is kept either."""

@@ -40,4 +40,9 @@ def look_again_s() -> float:
     It may have been set, and a machine that slept stops the loop's clock only. A virtual loop's two clocks never part:
     there a wait has no limit.
     """
-    return _LOOK_AGAIN_S if getattr(asyncio.get_running_loop(), "wall_time", None) is None else float("inf")
+    return float("inf") if is_virtual() else _LOOK_AGAIN_S
+
+
+def is_virtual() -> bool:
+    """Whether the running loop's time jumps; it does so only while no socket is open."""
+    return getattr(asyncio.get_running_loop(), "wall_time", None) is not None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
+from eventmap.clock import is_virtual
 from eventmap.function import Function
-from eventmap.http_route import HttpRoute, check_streams
+from eventmap.http_route import HttpRoute, check_routes, check_streams
 from eventmap.runtime.tail import TailedLog
 from eventmap.service.asynchronous import AsynchronousQueues, Here
 from eventmap.service.buckets import PreparedBucket, prepare_bucket
@@ -41,8 +42,12 @@ def open_server(settings: Settings, stack: AsyncExitStack) -> HttpServer | None:
 
 
 def open_http_api(settings: Settings, routes: Sequence[HttpRoute], stack: AsyncExitStack) -> HttpApiListener | None:
-    """Its port, as above; None = there are no routes and no port is asked for. Raises: ConfigurationError."""
-    if not routes and settings.http_api is None:
+    """Its port, as above; None = there are no routes, and no port is asked for. Raises: ConfigurationError.
+
+    On virtual time routes are served only if a port is asked for: an open socket would hold the clock.
+    """
+    if settings.http_api is None and (not routes or is_virtual()):
+        check_routes(routes)
         return None
     listener = HttpApiListener(routes, settings.http_api or HttpApiSettings())
     stack.callback(listener.close)
@@ -96,8 +101,10 @@ async def open_pushes(
     if server is not None:
         control = await open_control(here, functions, server, streams, stack, polling=polling)
         parts.append(control)
+    _check_routes(here, declared)
     if http_api is not None:
-        parts.append(_served(here, declared, http_api, functions, stop_budget_s))
+        place = (here.region, here.account_id)
+        parts.append(http_api.serving(functions.invokable, place, stop_budget_s=stop_budget_s))
     return Pushes(
         here,
         functions,
@@ -113,10 +120,7 @@ async def open_pushes(
     )
 
 
-def _served(
-    here: Here, declared: Declared, http_api: HttpApiListener, functions: LiveFunctions, stop_budget_s: float
-) -> Part:
+def _check_routes(here: Here, declared: Declared) -> None:
     for route in declared.routes:
         declared_function(here.functions, route.function_name, route.route)
     check_streams(declared.routes, here.functions)
-    return http_api.serving(functions.invokable, (here.region, here.account_id), stop_budget_s=stop_budget_s)

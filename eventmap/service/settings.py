@@ -152,7 +152,8 @@ class Settings:
     folder. With events in memory nothing is kept."""
 
     http_api: HttpApiSettings | None = None
-    """The listener of HTTP routes; None = a free port, if any route is declared."""
+    """The listener of HTTP routes; None = a free port, if any route is declared. On virtual time None = nobody
+    listens, for an open socket would hold the clock."""
 
     targets: Callable[[str], Target] | None = None
     """Tell ends of asynchronous events there instead of at the ARN given."""

@@ -82,6 +82,27 @@ async def test_src_66_80_a_year_of_a_nightly_job_takes_moments() -> None:
 
 
 @virtual
+async def test_an_app_with_routes_does_not_hold_the_clock() -> None:
+    """An open socket would: on virtual time none is opened unasked; what is wrong is refused all the same."""
+    app, work = App(), Work()
+    app.schedule("rate(1 day)")(work)
+    app.http("GET /orders")(Work("read"))
+
+    began = time.perf_counter()
+    async with running(app) as started:
+        await anyio.sleep(30 * 86_400 + 60)
+        url = started.http_api_url
+    took_s = time.perf_counter() - began
+
+    app.http("GET /orders")(Work("again"))
+    with pytest.raises(ConfigurationError, match="take the same requests"):
+        async with running(app):
+            pass
+    assert (len(work.runs), url) == (30, None)
+    assert took_s < 10
+
+
+@virtual
 async def test_src_78_what_a_nightly_job_is_given() -> None:
     """The scheduled event, of the place the service runs in."""
     app, work = App(), Work()
