@@ -300,8 +300,10 @@ class QueueState:
         if self._echoes is None or self.settings.is_fifo:
             return
         for raw in delivered:
-            if self._echoes.dice.random() < self._echoes.probability:
-                self._echoing.append(self._receipts[raw["ReceiptHandle"]])
+            # One that came twice in this very answer has a newer receipt.
+            message = self._receipts.get(raw["ReceiptHandle"])
+            if self._echoes.dice.random() < self._echoes.probability and message is not None:
+                self._echoing.append(message)
                 self.wake()
 
     def _show(self, message: StoredMessage) -> None:

@@ -13,7 +13,7 @@ from . import handlers
 from .hostile import Client, head
 from .scene import Scene, server
 
-IMPATIENT = ServerLimits(head_timeout_s=0.3, body_timeout_s=0.3, keep_alive_s=1, connection_limit=5)
+IMPATIENT = ServerLimits(head_timeout_s=0.8, body_timeout_s=0.8, keep_alive_s=1, connection_limit=5)
 
 
 async def still_serves(scene: Scene) -> None:

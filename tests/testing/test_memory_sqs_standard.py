@@ -331,3 +331,19 @@ def test_the_queue_can_be_filled_before_and_inspected_after_the_loop(memory_sqs:
     run_in_virtual_time(later)
     run_in_virtual_time(later)
     assert run_in_virtual_time(orders.receive) == []
+
+
+async def test_a_message_that_comes_twice_in_one_answer_may_come_again() -> None:
+    """SQS-30: a copy and the message itself, visible again, meet in one receive."""
+    sqs = MemorySqs(seed=1, duplicates=1.0)
+    url = sqs.add_queue("orders")
+    sqs.put("orders", "a")
+
+    async def receive() -> int:
+        messages = await sqs.receive_message(url, max_number_of_messages=10, wait_time_seconds=0, visibility_timeout=0)
+        return len(messages)
+
+    counts = [await receive() for _ in range(5)]
+
+    assert counts[0] == 1
+    assert max(counts) == 2
